@@ -1,0 +1,53 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// For the targets that touch C: each unsafe expression is marked as such.
+let strictAndSafe = strict + [.strictMemorySafety()]
+
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "tunneld",
+    products: [.executable(name: "tunneld", targets: ["tunneld"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+        .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev", "nettle-dev"])]),
+        .target(name: "Tunnels", swiftSettings: strict),
+        .target(name: "Netlink", dependencies: ["CMnl"], swiftSettings: strictAndSafe),
+        .target(name: "KernelDataPlane", dependencies: ["Netlink", "Tunnels"], swiftSettings: strict),
+        .target(name: "TunnelStore", dependencies: ["Tunnels", "Migrations", grdb], swiftSettings: strict),
+        .target(
+            name: "Migrations", path: "migrations",
+            resources: [.embedInCode("m0001_init.sql")], swiftSettings: strict),
+        .target(name: "Reconciler", dependencies: ["Tunnels", "TunnelStore", log], swiftSettings: strict),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
+        .target(
+            name: "TunnelAPI", dependencies: ["HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "tunneld",
+            dependencies: [
+                "TunnelAPI", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", arguments, log,
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "TunnelsTests", dependencies: ["Tunnels"], swiftSettings: strict),
+        .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
+    ]
+)

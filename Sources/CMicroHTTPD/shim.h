@@ -1,0 +1,12 @@
+#pragma once
+#define _GNU_SOURCE
+#include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <nettle/sha2.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <microhttpd.h>
