@@ -1,0 +1,80 @@
+public import Tunnels
+
+/// Names one tunnel.
+public enum TunnelKey: Hashable, Sendable {
+    case name(InterfaceName)
+    case id(TunnelID)
+}
+
+/// A change that a client asks for.
+public struct Write: Sendable {
+    public enum Change: Sendable {
+        case create(TunnelDefinition)
+        /// Creates, or replaces the tunnel of the definition's name; the same definition twice changes nothing.
+        case put(TunnelDefinition)
+        /// Makes a new definition of the present one.
+        case modify(TunnelKey, @Sendable (TunnelDefinition) throws(WriteRefusal) -> TunnelDefinition)
+        case delete(TunnelKey)
+    }
+
+    /// What must hold of the tunnel for the write to happen (RFC 9110, section 13.1).
+    public enum Precondition: Sendable {
+        /// `If-Match: *`.
+        case exists
+        /// `If-Match` with revisions, or `revision` in the body.
+        case revision([Int64])
+        /// `If-None-Match: *`.
+        case absent
+    }
+
+    public var change: Change
+    public var precondition: Precondition?
+    /// Who asks, for the audit: `uid 0` or `token <id>`.
+    public var author: String
+    /// `Prefer: respond-async`: answered when stored; the kernel follows.
+    public var isAsynchronous: Bool
+
+    public init(
+        _ change: Change, precondition: Precondition? = nil, author: String, isAsynchronous: Bool = false
+    ) {
+        self.change = change
+        self.precondition = precondition
+        self.author = author
+        self.isAsynchronous = isAsynchronous
+    }
+}
+
+/// What a write did. It is durable, and in the kernel unless it was asynchronous.
+public enum WriteOutcome: Sendable {
+    case created(TunnelView)
+    case changed(TunnelView)
+    /// The tunnel was as wanted already.
+    case unchanged(TunnelView)
+    case deleted(Tunnel)
+}
+
+/// Why a write didn't happen. Nothing of it is left, in the database or the kernel.
+public enum WriteRefusal: Error, Sendable {
+    case invalid([Violation])
+    case notFound
+    /// A precondition failed; the tunnel's present revision, nil where there is none.
+    case preconditionFailed(current: Int64?)
+    /// Another tunnel has the name, the endpoints or an address. `pointer` is the field in the definition.
+    case taken(what: Taken, by: Tunnel, pointer: String)
+    /// The host refused.
+    case host(TunnelProblem)
+    /// The database refused: disk full, damaged, no permission. The text says what to do.
+    case storage(String)
+    /// There are as many tunnels as the daemon holds.
+    case tooManyTunnels(limit: Int)
+    /// More writes wait than the daemon holds; try again.
+    case overloaded
+    /// The daemon is stopping.
+    case stopping
+
+    public enum Taken: String, Sendable {
+        case name = "name-taken"
+        case endpoints = "endpoints-taken"
+        case address = "address-taken"
+    }
+}

@@ -1,0 +1,58 @@
+/// What carries packets: the one seam between the reconciler and a host. One caller at a time.
+public protocol DataPlane: AnyObject {
+    var kind: DataPlaneKind { get }
+
+    /// Reads all links, with the addresses and routes of those that are ours, and the path towards the remote of
+    /// each tunnel whose MTU follows the underlay.
+    func observe(for tunnels: [Tunnel]) throws(TunnelProblem) -> ObservedState
+
+    /// The same for one tunnel whose link is thought to be `ifindex`, at a cost that doesn't grow with the number
+    /// of links. The state holds that link, if it is there and the tunnel's, and the underlay that the tunnel names.
+    func observe(_ tunnel: Tunnel, ifindex: Int32) throws(TunnelProblem) -> ObservedState
+
+    /// The kernel's way towards each tunnel's remote, nil where it knows none. Not through the tunnel itself.
+    func paths(of tunnels: [Tunnel]) throws(TunnelProblem) -> [TunnelID: UnderlayPath]
+
+    /// Carries out the plans in as few system calls as possible. Deleting what is absent is success.
+    ///
+    /// - Returns: for each plan the link it left, nil after a delete, or why it stopped. A plan that stopped may
+    ///   have been carried out in part: the caller observes, and plans again.
+    func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>]
+}
+
+/// A link after a plan was carried out.
+public struct AppliedLink: Hashable, Sendable {
+    public let ifindex: Int32
+    /// Bytes.
+    public let mtu: Int
+    public let isUp: Bool
+
+    public init(ifindex: Int32, mtu: Int, isUp: Bool) {
+        self.ifindex = ifindex
+        self.mtu = mtu
+        self.isUp = isUp
+    }
+}
+
+/// Counters of one link since it was made (`struct rtnl_link_stats64`).
+public struct LinkCounters: Hashable, Sendable {
+    public struct Direction: Hashable, Sendable {
+        public var bytes: UInt64 = 0
+        public var packets: UInt64 = 0
+        public var errors: UInt64 = 0
+        public var dropped: UInt64 = 0
+
+        public init() {}
+    }
+
+    public var rx = Direction()
+    public var tx = Direction()
+
+    public init() {}
+}
+
+/// Reads counters; apart from the data plane, so that reads never wait for writes.
+public protocol CounterSource: AnyObject, Sendable {
+    /// The counters of every link, by ifindex.
+    func counters() throws(TunnelProblem) -> [Int32: LinkCounters]
+}

@@ -1,0 +1,124 @@
+/// The outer header as the kernel has it on a tunnel link.
+public struct LinkParameters: Hashable, Sendable {
+    /// nil for any.
+    public var local: IPv4Address?
+    /// nil for any.
+    public var remote: IPv4Address?
+    /// The ifindex of the underlay; 0 for none.
+    public var underlay: Int32
+    public var ttl: HeaderField
+    public var tos: HeaderField
+    public var pmtudisc: Bool
+    /// 0 for none.
+    public var fwmark: UInt32
+
+    public init(
+        local: IPv4Address?, remote: IPv4Address?, underlay: Int32 = 0, ttl: HeaderField = .inherit,
+        tos: HeaderField = .inherit, pmtudisc: Bool = true, fwmark: UInt32 = 0
+    ) {
+        self.local = local
+        self.remote = remote
+        self.underlay = underlay
+        self.ttl = ttl
+        self.tos = tos
+        self.pmtudisc = pmtudisc
+        self.fwmark = fwmark
+    }
+
+    /// The parameters that a definition asks for, with its underlay's ifindex found by the caller.
+    public init(_ definition: TunnelDefinition, underlay: Int32) {
+        self.init(
+            local: definition.local, remote: definition.remote, underlay: underlay, ttl: definition.ttl,
+            tos: definition.tos, pmtudisc: definition.pmtudisc, fwmark: definition.fwmark ?? 0)
+    }
+
+    /// What the kernel allows once in each network namespace.
+    public var endpoints: Endpoints { Endpoints(local: local, remote: remote, underlay: underlay) }
+
+    public struct Endpoints: Hashable, Sendable {
+        public let local: IPv4Address?
+        public let remote: IPv4Address?
+        public let underlay: Int32
+    }
+}
+
+/// A link as the kernel has it.
+public struct ObservedLink: Hashable, Sendable {
+    public var ifindex: Int32
+    public var name: String
+    /// As `ip -d link` names it (`ipip`, `veth`); empty for hardware.
+    public var kind: String
+    /// The tunnel whose mark the link bears; nil for a link that isn't ours.
+    public var owner: TunnelID?
+    public var isUp: Bool
+    public var mtu: Int
+    /// nil unless the kind is a tunnel we know.
+    public var parameters: LinkParameters?
+    public var addresses: Set<InterfaceAddress>
+    /// Those with our protocol number.
+    public var routes: Set<TunnelRoute>
+
+    public init(
+        ifindex: Int32, name: String, kind: String, owner: TunnelID? = nil, isUp: Bool, mtu: Int,
+        parameters: LinkParameters? = nil, addresses: Set<InterfaceAddress> = [],
+        routes: Set<TunnelRoute> = []
+    ) {
+        self.ifindex = ifindex
+        self.name = name
+        self.kind = kind
+        self.owner = owner
+        self.isUp = isUp
+        self.mtu = mtu
+        self.parameters = parameters
+        self.addresses = addresses
+        self.routes = routes
+    }
+}
+
+/// Where a tunnel's outer packets go: the kernel's answer for its remote.
+public struct UnderlayPath: Hashable, Sendable {
+    /// The link they leave by.
+    public var ifindex: Int32
+    /// Bytes that fit through that link and route.
+    public var mtu: Int
+    /// The length of the prefix that matched.
+    public var prefixLength: Int
+
+    public init(ifindex: Int32, mtu: Int, prefixLength: Int) {
+        self.ifindex = ifindex
+        self.mtu = mtu
+        self.prefixLength = prefixLength
+    }
+}
+
+/// What the kernel has, read at one moment.
+public struct ObservedState: Sendable {
+    public private(set) var links: [ObservedLink]
+    /// For tunnels whose MTU follows the underlay, where the kernel knows a way to the remote.
+    public var paths: [TunnelID: UnderlayPath]
+    private var byName: [String: Int]
+    private var byOwner: [TunnelID: Int]
+    private var byEndpoints: [LinkParameters.Endpoints: Int]
+
+    public init(links: [ObservedLink], paths: [TunnelID: UnderlayPath] = [:]) {
+        self.links = links
+        self.paths = paths
+        byName = [:]
+        byOwner = [:]
+        byEndpoints = [:]
+        for (position, link) in links.enumerated() {
+            byName[link.name] = position
+            // Of two links that bear one mark, the older one (the lower ifindex) is the tunnel's.
+            if let owner = link.owner, byOwner[owner].map({ links[$0].ifindex > link.ifindex }) ?? true {
+                byOwner[owner] = position
+            }
+            if let endpoints = link.parameters?.endpoints { byEndpoints[endpoints] = position }
+        }
+    }
+
+    public func link(named name: String) -> ObservedLink? { byName[name].map { links[$0] } }
+    public func link(of tunnel: TunnelID) -> ObservedLink? { byOwner[tunnel].map { links[$0] } }
+    public func link(with endpoints: LinkParameters.Endpoints) -> ObservedLink? {
+        byEndpoints[endpoints].map { links[$0] }
+    }
+}
