@@ -1,24 +1,156 @@
+public import Logging
+public import TunnelStore
 public import Tunnels
 
+/// Keeps the kernel equal to the database. The one writer of both: client's writes, repairs and pruning all happen
+/// here, one after another, so none of them sees the other half-done.
 public actor Reconciler {
-    private let writer = WriterQueue()
+    /// What readers see; never behind a write that was answered.
+    public nonisolated let directory = Directory()
+    public nonisolated let counters = ReconcilerCounters()
+
+    nonisolated let writer = WriterQueue()
+    nonisolated let inbox = Inbox()
+    nonisolated let limits: Limits
+    nonisolated let timing: Timing
+    nonisolated let logger: Logger
+
+    let store: TunnelStore
+    let plane: any DataPlane
+    var managed: [TunnelID: Managed] = [:]
+    var isLookScheduled = false
+    var isStopped = false
+    /// Asks the kernel's monitor to tell of the next change.
+    var armMonitor: @Sendable () -> Void = {}
+
+    /// Bounds on what the daemon holds.
+    public struct Limits: Sendable {
+        public var tunnels = 20_000
+        /// Writes that share one transaction and one batch of netlink messages.
+        public var writesInBatch = 256
+        /// Between the kernel's first word of a change and the look at it; changes come in bursts.
+        public var settling = Duration.milliseconds(200)
+        /// Between two looks when nobody tells of a change.
+        public var slowTick = Duration.seconds(30)
+        /// Events and audit rows kept.
+        public var history = 100_000
+
+        public init() {}
+    }
+
+    /// What the writer knows of a tunnel.
+    struct Managed {
+        var tunnel: Tunnel
+        var status: TunnelStatus
+        var backoff = Backoff()
+        /// Until when a tunnel that failed isn't tried again.
+        var isBackingOff = false
+    }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { writer.asUnownedSerialExecutor() }
 
-    public init() {}
+    /// - Parameter plane: belongs to the reconciler from now on.
+    public init(
+        store: TunnelStore, plane: sending any DataPlane, limits: Limits = Limits(), timing: Timing = .system,
+        logger: Logger
+    ) {
+        self.store = store
+        self.plane = plane
+        self.limits = limits
+        self.timing = timing
+        self.logger = logger
+    }
 
-    /// Hands a write to the one writer. Returns at once; `completion` is called on the writer's thread.
+    /// Loads the tunnels, makes the kernel match, and goes on to keep it so. Ready when it returns.
+    ///
+    /// - Parameter armMonitor: called before each look; must make the monitor call `kernelChanged()` once at the
+    ///   next change.
+    public func start(armMonitor: @escaping @Sendable () -> Void = {}) throws(StoreError) {
+        self.armMonitor = armMonitor
+        for tunnel in try store.tunnels() {
+            let status = TunnelStatus(state: .pending, dataPlane: plane.kind)
+            managed[tunnel.id] = Managed(tunnel: tunnel, status: status)
+            directory.publish(TunnelView(tunnel: tunnel, status: status))
+        }
+        look()
+        scheduleTick()
+    }
+
+    /// Finishes the batch at hand and refuses all further writes. The links stay.
+    public func stop() {
+        isStopped = true
+        inbox.close()
+        for pending in inbox.takeAll() { pending.completion(.failure(.stopping)) }
+    }
+
+    /// Hands a write to the writer. Returns at once; `completion` is called on the writer's thread.
     public nonisolated func submit(
         _ write: Write, completion: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void
     ) {
-        completion(.failure(.stopping))
+        do throws(WriteRefusal) {
+            if try inbox.add(PendingWrite(write: write, completion: completion)) { wakeWriter() }
+        } catch {
+            completion(.failure(error))
+        }
     }
 
-    /// The published view of a tunnel; never waits for a write.
-    public nonisolated func tunnel(_ key: TunnelKey) -> TunnelView? { nil }
+    /// Tells that the kernel's links, addresses or routes changed, by whoever's hand.
+    public nonisolated func kernelChanged() {
+        writer.async { self.assumeIsolated { $0.scheduleLook(after: $0.limits.settling) } }
+    }
 
-    /// At most `limit` views whose names follow `name` and that `matches` accepts, by name, and whether more follow.
-    public nonisolated func tunnels(
-        after name: InterfaceName?, limit: Int, where matches: (TunnelView) -> Bool
-    ) -> (views: [TunnelView], more: Bool) { ([], false) }
+    private nonisolated func wakeWriter() {
+        writer.async { self.assumeIsolated { $0.carryOutWaiting() } }
+    }
+
+    /// One batch at a time, so that a look can come between two.
+    private func carryOutWaiting() {
+        let waiting = inbox.takeAll()
+        guard !waiting.isEmpty else { return }
+        let size = independentCount(of: waiting)
+        inbox.putBack(waiting[size...])
+        carryOut(Array(waiting[..<size]))
+        wakeWriter()
+    }
+
+    func scheduleLook(after delay: Duration) {
+        guard !isLookScheduled, !isStopped else { return }
+        isLookScheduled = true
+        timing.after(delay) {
+            self.writer.async {
+                self.assumeIsolated { reconciler in
+                    reconciler.isLookScheduled = false
+                    if !reconciler.isStopped { reconciler.look() }
+                }
+            }
+        }
+    }
+
+    private func scheduleTick() {
+        guard !isStopped else { return }
+        timing.after(limits.slowTick) {
+            self.writer.async {
+                self.assumeIsolated { reconciler in
+                    reconciler.pruneHistory()
+                    reconciler.scheduleLook(after: .zero)
+                    reconciler.scheduleTick()
+                }
+            }
+        }
+    }
+
+    private func pruneHistory() {
+        do {
+            try store.pruneEvents(keeping: limits.history)
+            try store.pruneAudit(keeping: limits.history)
+        } catch {
+            logger.error("history not pruned", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Keeps and publishes what became of a tunnel.
+    func settle(_ entry: Managed) {
+        managed[entry.tunnel.id] = entry
+        directory.publish(TunnelView(tunnel: entry.tunnel, status: entry.status))
+    }
 }

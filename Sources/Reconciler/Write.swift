@@ -1,3 +1,4 @@
+public import TunnelStore
 public import Tunnels
 
 /// Names one tunnel.
@@ -50,7 +51,7 @@ public enum WriteOutcome: Sendable {
     case changed(TunnelView)
     /// The tunnel was as wanted already.
     case unchanged(TunnelView)
-    case deleted(Tunnel)
+    case deleted
 }
 
 /// Why a write didn't happen. Nothing of it is left, in the database or the kernel.
@@ -60,11 +61,11 @@ public enum WriteRefusal: Error, Sendable {
     /// A precondition failed; the tunnel's present revision, nil where there is none.
     case preconditionFailed(current: Int64?)
     /// Another tunnel has the name, the endpoints or an address. `pointer` is the field in the definition.
-    case taken(what: Taken, by: Tunnel, pointer: String)
+    case taken(Taken, by: InterfaceName, id: TunnelID, pointer: String)
     /// The host refused.
     case host(TunnelProblem)
-    /// The database refused: disk full, damaged, no permission. The text says what to do.
-    case storage(String)
+    /// The database refused: disk full, damaged, no permission.
+    case storage(StoreError)
     /// There are as many tunnels as the daemon holds.
     case tooManyTunnels(limit: Int)
     /// More writes wait than the daemon holds; try again.

@@ -16,8 +16,11 @@ public protocol DataPlane: AnyObject {
     /// Carries out the plans in as few system calls as possible. Deleting what is absent is success.
     ///
     /// - Returns: for each plan the link it left, nil after a delete, or why it stopped. A plan that stopped may
-    ///   have been carried out in part: the caller observes, and plans again.
+    ///   have been carried out in part, but a create that stopped leaves no link.
     func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>]
+
+    /// The kernel modules that were loaded for us since the last call.
+    func newlyLoadedModules() -> [String]
 }
 
 /// A link after a plan was carried out.

@@ -30,6 +30,8 @@ public struct TunnelStatus: Hashable, Sendable {
     /// When the kernel was last known to match; nil if never.
     public var reconciledAt: Timestamp?
     public var problem: TunnelProblem?
+    /// Counts up when the link was made anew, so that its counters began again; from 1.
+    public var epoch: Int64 = 1
     /// The newest differences found that we didn't make, repaired or not.
     public var drift: [Drift]
 

@@ -1,8 +1,1 @@
-internal import Netlink
-internal import HTTPServer
-internal import TunnelStore
-
-
-print(version(), probe(), try q())
-
-
+print("tunneld")

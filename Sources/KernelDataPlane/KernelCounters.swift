@@ -1,0 +1,44 @@
+internal import Netlink
+internal import Synchronization
+public import Tunnels
+
+/// Reads the counters of all links with `RTM_GETSTATS`, over a socket of its own.
+public final class KernelCounters: CounterSource {
+    private let socket: Mutex<NetlinkSocket>
+
+    public init() throws(TunnelProblem) {
+        do throws(NetlinkError) {
+            socket = Mutex(try NetlinkSocket())
+        } catch {
+            throw TunnelProblem(error)
+        }
+    }
+
+    public func counters() throws(TunnelProblem) -> [Int32: Tunnels.LinkCounters] {
+        let result: Result<[Int32: Tunnels.LinkCounters], NetlinkError> = socket.withLock { socket in
+            Result { () throws(NetlinkError) in
+                try socket.statistics(into: [:]) { counters, statistics in
+                    counters[Int32(bitPattern: statistics.index)] = Tunnels.LinkCounters(statistics.counters)
+                }
+            }
+        }
+        switch result {
+        case .success(let counters): return counters
+        case .failure(let error): throw TunnelProblem(error)
+        }
+    }
+}
+
+extension Tunnels.LinkCounters {
+    init(_ counters: Netlink.LinkCounters) {
+        self.init()
+        rx.bytes = counters.rxBytes
+        rx.packets = counters.rxPackets
+        rx.errors = counters.rxErrors
+        rx.dropped = counters.rxDropped
+        tx.bytes = counters.txBytes
+        tx.packets = counters.txPackets
+        tx.errors = counters.txErrors
+        tx.dropped = counters.txDropped
+    }
+}

@@ -1,0 +1,104 @@
+internal import Netlink
+public import Tunnels
+
+extension KernelDataPlane {
+    public func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>] {
+        let isFirstCreate = plans.contains { $0.ifindex == nil }
+        if isFirstCreate { modules.beforeCreate() }
+        defer { if isFirstCreate { modules.afterCreate() } }
+
+        let messages = plans.map { self.messages(for: $0) }
+        let deletions = self.deletions(for: plans)
+        let requests = deletions + messages.flatMap(\.requests)
+        counters.add(deletions.count + messages.reduce(0) { $0 + $1.changes })
+        let outcomes: [NetlinkSocket.Outcome]
+        do throws(NetlinkError) {
+            outcomes = try socket.execute(requests)
+        } catch {
+            return plans.map { _ in .failure(TunnelProblem(error)) }
+        }
+        let deleted = deletionResults(of: plans, outcomes: outcomes[..<deletions.count])
+        var position = deletions.count
+        return zip(plans, messages).map { plan, messages in
+            if plan.operations == [.delete], let ifindex = plan.ifindex {
+                return deleted[ifindex] ?? .success(nil)
+            }
+            defer { position += messages.requests.count }
+            return result(of: plan, messages, outcomes[position..<position + messages.requests.count])
+        }
+    }
+
+    /// A plan as messages, in order, with what each stands for.
+    private struct Messages {
+        let index: UInt32
+        var requests: [Request] = []
+        /// How many of them change something.
+        var changes: Int { max(0, requests.count - 1) }
+    }
+
+    /// All but deletes. The last one reads the link, so that the answer tells what there is.
+    private func messages(for plan: TunnelPlan) -> Messages {
+        guard plan.operations != [.delete] else { return Messages(index: 0) }
+        var messages = Messages(index: plan.ifindex.map { UInt32(bitPattern: $0) } ?? takeIndex())
+        for operation in plan.operations {
+            messages.requests += requests(for: operation, on: messages.index, of: plan)
+        }
+        messages.requests.append(.readLink(messages.index))
+        return messages
+    }
+
+    private func requests(for operation: Operation, on index: UInt32, of plan: TunnelPlan) -> [Request] {
+        switch operation {
+        case .create(let name, _, let parameters, let mtu, let up):
+            var link = Link(index: index, name: name.text, info: .ipip(IPTunnel(parameters)))
+            link.mtu = mtu.map { UInt32($0) }
+            link.group = Mark.group
+            link.flags = up ? .up : []
+            // ipip carries no IPv6, and a link-local address on each link makes creating them quadratic.
+            link.ipv6AddressGeneration = hasIPv6 ? IPv6AddressGeneration.none : nil
+            // An alias is ignored in the message that creates.
+            let alias = LinkChange(alias: Mark.alias(of: plan.tunnel))
+            return [.createLink(link), .setLink(index, alias)]
+        case .change(_, let parameters):
+            return [.changeLink(Link(index: index, info: .ipip(IPTunnel(parameters))))]
+        case .rename(let name): return [.setLink(index, LinkChange(name: name.text))]
+        case .setMTU(let mtu): return [.setLink(index, LinkChange(mtu: UInt32(mtu)))]
+        case .setUp(let up): return [.setLink(index, LinkChange(up: up))]
+        case .addAddress(let address): return [.addAddress(Address(address, on: index))]
+        case .removeAddress(let address): return [.deleteAddress(Address(address, on: index))]
+        case .addRoute(let route): return [.addRoute(Route(route, by: index))]
+        case .removeRoute(let route): return [.deleteRoute(Route(route, by: index))]
+        case .delete: return [.deleteLink(index)]
+        }
+    }
+
+    private func result(
+        of plan: TunnelPlan, _ messages: Messages, _ outcomes: ArraySlice<NetlinkSocket.Outcome>
+    ) -> Result<AppliedLink?, TunnelProblem> {
+        for (request, outcome) in zip(messages.requests, outcomes) {
+            guard case .failure(let error) = outcome, !error.isAbsence(in: request) else { continue }
+            let problem = explain(error, in: plan)
+            // A create that stopped leaves no link.
+            if plan.ifindex == nil, case .success? = outcomes.first {
+                counters.add(1)
+                _ = try? socket.execute(.deleteLink(messages.index))
+            }
+            return .failure(problem)
+        }
+        guard case .success(let answer)? = outcomes.last, case .link(let link)? = answer.first else {
+            return .success(nil)
+        }
+        return .success(
+            AppliedLink(
+                ifindex: Int32(bitPattern: link.index), mtu: Int(link.mtu ?? 0),
+                isUp: link.flags.contains(.up)))
+    }
+}
+
+extension NetlinkError {
+    /// Whether what should be removed wasn't there.
+    fileprivate func isAbsence(in request: Request) -> Bool {
+        guard request.operation.hasPrefix("delete") else { return false }
+        return [.noDevice, .notFound, .addressNotAvailable].contains(code)
+    }
+}

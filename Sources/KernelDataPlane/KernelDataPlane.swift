@@ -1,0 +1,50 @@
+internal import Netlink
+public import Tunnels
+
+/// Tunnels carried by the kernel's own `ipip`, in the network namespace of the thread that opened it.
+public final class KernelDataPlane: DataPlane {
+    public let kind = DataPlaneKind.kernel
+
+    let socket: NetlinkSocket
+    let counters: ChangeCounter
+    /// The ifindex of the next link. We choose them, so that a link, its addresses and its routes share one send.
+    var nextIndex = KernelDataPlane.firstIndex
+    /// Link groups in use, as far as seen.
+    var groups: Set<UInt32> = []
+    let modules: ModuleWatch
+
+    /// The kernel's own count begins at 1 and won't get here.
+    static let firstIndex: UInt32 = 1 << 20
+
+    /// A kernel without IPv6 refuses to be told about it.
+    let hasIPv6: Bool
+
+    /// - Throws: where netlink can't be had at all.
+    public init(host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter())
+        throws(TunnelProblem)
+    {
+        do throws(NetlinkError) {
+            socket = try NetlinkSocket()
+        } catch {
+            throw TunnelProblem(error)
+        }
+        self.counters = counters
+        modules = ModuleWatch(host)
+        hasIPv6 = host.hasIPv6
+    }
+
+    public func newlyLoadedModules() -> [String] {
+        modules.takeLoaded()
+    }
+
+    func takeIndex() -> UInt32 {
+        defer { nextIndex = nextIndex == UInt32(Int32.max) ? Self.firstIndex : nextIndex + 1 }
+        return nextIndex
+    }
+
+    /// Keeps our choice of indexes and groups clear of what was seen.
+    func noteUse(of link: Link) {
+        if link.index >= nextIndex { nextIndex = link.index + 1 }
+        if let group = link.group, group > Mark.group, group <= Mark.lastGroup { groups.insert(group) }
+    }
+}

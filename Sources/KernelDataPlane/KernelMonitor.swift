@@ -1,0 +1,62 @@
+internal import Dispatch
+internal import Netlink
+internal import Synchronization
+public import Tunnels
+
+/// Tells when somebody changes links, addresses or routes: once, until it is armed again. It says only that there
+/// is something to look at, so lost events do no harm.
+public final class KernelMonitor: Sendable {
+    private struct State: ~Copyable {
+        let monitor: LinkMonitor
+        var source: (any DispatchSourceRead)?
+        var isSuspended = true
+    }
+
+    private let state: Mutex<State>
+    private let queue = DispatchQueue(label: "tunneld.monitor")
+    private let overflowCounter = Atomic<Int>(0)
+
+    /// How often events were lost.
+    public var overflows: Int { overflowCounter.load(ordering: .relaxed) }
+
+    /// Listens in the network namespace of the thread that calls, from now on.
+    public init() throws(TunnelProblem) {
+        do throws(NetlinkError) {
+            state = Mutex(State(monitor: try LinkMonitor()))
+        } catch {
+            throw TunnelProblem(error)
+        }
+    }
+
+    /// Begins; `onChange` is called on the monitor's queue after `arm()`.
+    public func start(onChange: @escaping @Sendable () -> Void) {
+        state.withLock { state in
+            let source = DispatchSource.makeReadSource(
+                fileDescriptor: state.monitor.fileDescriptor, queue: queue)
+            source.setEventHandler { [weak self] in
+                self?.disarm()
+                onChange()
+            }
+            state.source = source
+        }
+    }
+
+    /// Forgets what has come, and tells of the next change. The caller looks at everything afterwards.
+    public func arm() {
+        state.withLock { state in
+            while let changes = try? state.monitor.read(), !changes.isEmpty {
+                if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
+            }
+            if state.isSuspended { state.source?.resume() }
+            state.isSuspended = false
+        }
+    }
+
+    /// Keeps the events of one change, and of our own repair, from waking anybody before the look.
+    private func disarm() {
+        state.withLock { state in
+            if !state.isSuspended { state.source?.suspend() }
+            state.isSuspended = true
+        }
+    }
+}

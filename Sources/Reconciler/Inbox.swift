@@ -1,0 +1,54 @@
+internal import Synchronization
+
+/// A write that waits, and whom to tell.
+struct PendingWrite: Sendable {
+    let write: Write
+    let completion: @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void
+}
+
+/// The writes that wait for the writer.
+final class Inbox: Sendable {
+    private struct State {
+        var waiting: [PendingWrite] = []
+        var isScheduled = false
+        var isClosed = false
+    }
+
+    /// How many writes may wait: a bound on what clients can make the daemon hold.
+    private static let capacity = 4096
+
+    private let state = Mutex(State())
+
+    /// Adds a write.
+    ///
+    /// - Returns: whether the writer must be woken.
+    func add(_ pending: PendingWrite) throws(WriteRefusal) -> Bool {
+        let result: Result<Bool, WriteRefusal> = state.withLock { state in
+            if state.isClosed { return .failure(.stopping) }
+            if state.waiting.count >= Self.capacity { return .failure(.overloaded) }
+            state.waiting.append(pending)
+            defer { state.isScheduled = true }
+            return .success(!state.isScheduled)
+        }
+        return try result.get()
+    }
+
+    /// Takes all that wait. The writer must come again until this is empty.
+    func takeAll() -> [PendingWrite] {
+        state.withLock { state in
+            defer { state.waiting = [] }
+            if state.waiting.isEmpty { state.isScheduled = false }
+            return state.waiting
+        }
+    }
+
+    /// Puts back, in front, what shall go into a later batch.
+    func putBack(_ pending: some Collection<PendingWrite>) {
+        state.withLock { $0.waiting.insert(contentsOf: pending, at: 0) }
+    }
+
+    /// Refuses all further writes.
+    func close() {
+        state.withLock { $0.isClosed = true }
+    }
+}

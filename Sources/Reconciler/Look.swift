@@ -1,0 +1,185 @@
+internal import Logging
+internal import TunnelStore
+internal import Tunnels
+
+/// A tunnel that a look found different from its definition.
+private struct Finding {
+    let id: TunnelID
+    let plan: TunnelPlan
+}
+
+extension Reconciler {
+    /// Reads the whole kernel, plans for every tunnel, and closes the differences. The same for a start, a change
+    /// from outside, the slow tick and what was left to do.
+    func look() {
+        armMonitor()
+        counters.looks.increment()
+        let observed: ObservedState
+        do throws(TunnelProblem) {
+            observed = try plane.observe(for: managed.values.map(\.tunnel))
+        } catch {
+            logger.error("kernel not read", metadata: ["problem": "\(error.detail)"])
+            scheduleLook(after: .seconds(1))
+            return
+        }
+        prune(in: observed)
+        let findings = managed.values.compactMap { finding(for: $0, in: observed) }
+        guard !findings.isEmpty else { return }
+        let results = plane.apply(findings.map(\.plan))
+        var news: [Event] = []
+        for (finding, result) in zip(findings, results) { news += conclude(finding, result) }
+        record(news)
+    }
+
+    /// Writes down what happened, in one transaction. Its failure is no reason not to repair.
+    private func record(_ news: [Event]) {
+        guard !news.isEmpty else { return }
+        do throws(WriteError<StoreError>) {
+            try store.write { (transaction) throws(StoreError) in
+                for event in news { try transaction.record(event) }
+            }
+        } catch {
+            logger.error("events not stored", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func prune(in observed: ObservedState) {
+        let plans = Tunnels.prune(observed, keeping: Set(managed.keys))
+        guard !plans.isEmpty else { return }
+        for (plan, result) in zip(plans, plane.apply(plans)) {
+            switch result {
+            case .success:
+                counters.pruned.increment()
+                logger.notice(
+                    "link removed", metadata: ["link": "\(plan.name)", "reason": "no tunnel has it"])
+            case .failure(let problem):
+                counters.failures.increment()
+                logger.error(
+                    "link not removed", metadata: ["link": "\(plan.name)", "problem": "\(problem.detail)"])
+            }
+        }
+    }
+
+    /// What is to do for a tunnel; nil where it is as it should be, or nothing can be done now.
+    private func finding(for entry: Managed, in observed: ObservedState) -> Finding? {
+        do throws(TunnelProblem) {
+            let plan = try plan(for: entry.tunnel, in: observed)
+            if plan.operations.isEmpty {
+                if let link = observed.link(of: entry.tunnel.id) {
+                    accept(AppliedLink(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp), for: entry)
+                }
+                return nil
+            }
+            if entry.isBackingOff { return nil }
+            return Finding(id: entry.tunnel.id, plan: plan)
+        } catch {
+            if !entry.isBackingOff { fail(entry, error) }
+            return nil
+        }
+    }
+
+    /// - Returns: what is to be remembered of it.
+    private func conclude(_ finding: Finding, _ result: Result<AppliedLink?, TunnelProblem>) -> [Event] {
+        guard var entry = managed[finding.id] else { return [] }
+        let drift = note(finding.plan.differences, on: &entry)
+        var news: [Event] = drift ? [event(.drifted, of: entry.tunnel)] : []
+        switch result {
+        case .success(let link):
+            if drift { news.append(event(.repaired, of: entry.tunnel)) }
+            if let link { accept(link, for: entry) }
+        case .failure(let problem):
+            if entry.status.problem != problem { news.append(event(.failed, of: entry.tunnel)) }
+            fail(entry, problem)
+        }
+        return news
+    }
+
+    private func event(_ kind: Event.Kind, of tunnel: Tunnel) -> Event {
+        Event(
+            at: timing.now(), kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name,
+            revision: tunnel.revision)
+    }
+
+    /// Notes in the status what somebody else changed. Bringing up what was never up isn't drift, nor is following
+    /// the underlay's MTU.
+    ///
+    /// - Returns: whether there was any.
+    private func note(_ differences: [Difference], on entry: inout Managed) -> Bool {
+        guard entry.status.state == .up || entry.status.state == .down else { return false }
+        let now = timing.now()
+        let drift = differences.filter { !entry.tunnel.definition.leavesOpen($0) }.map {
+            Drift($0, foundAt: now)
+        }
+        guard !drift.isEmpty else { return false }
+        entry.status.state = .drifted
+        entry.status.drift = Array((drift + entry.status.drift).prefix(Self.driftKept))
+        for drift in drift {
+            let metadata: Logger.Metadata = [
+                "tunnel": "\(entry.tunnel.name)", "field": "\(drift.field)", "desired": "\(drift.desired)",
+                "observed": "\(drift.observed)",
+            ]
+            logger.warning("drift", metadata: metadata)
+        }
+        return true
+    }
+
+    private static let driftKept = 16
+
+    /// The kernel matches.
+    func accept(_ link: AppliedLink, for entry: Managed) {
+        var entry = entry
+        var status = entry.status
+        if let former = status.ifindex, former != link.ifindex { status.epoch += 1 }
+        let now = timing.now()
+        if status.state == .drifted {
+            counters.repairs.increment()
+            for position in status.drift.indices where status.drift[position].repairedAt == nil {
+                status.drift[position].repairedAt = now
+            }
+            logger.notice("repaired", metadata: ["tunnel": "\(entry.tunnel.name)"])
+        }
+        status.state = link.isUp ? .up : .down
+        status.ifindex = link.ifindex
+        status.mtu = link.mtu
+        status.problem = nil
+        guard status != entry.status else { return }
+        status.reconciledAt = now
+        entry.status = status
+        entry.backoff = Backoff()
+        entry.isBackingOff = false
+        settle(entry)
+    }
+
+    /// The kernel refused: said in the status, and tried again after a while.
+    private func fail(_ entry: Managed, _ problem: TunnelProblem) {
+        var entry = entry
+        if entry.status.problem != problem {
+            let metadata: Logger.Metadata = [
+                "tunnel": "\(entry.tunnel.name)", "problem": "\(problem.detail)",
+            ]
+            logger.error("tunnel failed", metadata: metadata)
+        }
+        counters.failures.increment()
+        entry.status.state = .failed
+        entry.status.problem = problem
+        entry.isBackingOff = true
+        let delay = entry.backoff.next()
+        settle(entry)
+        let id = entry.tunnel.id
+        timing.after(delay) {
+            self.writer.async {
+                self.assumeIsolated { reconciler in
+                    reconciler.managed[id]?.isBackingOff = false
+                    reconciler.scheduleLook(after: .zero)
+                }
+            }
+        }
+    }
+}
+
+extension TunnelDefinition {
+    /// Whether the definition leaves to the underlay what differs.
+    fileprivate func leavesOpen(_ difference: Difference) -> Bool {
+        if case .mtu = difference { mtu == nil } else { false }
+    }
+}

@@ -1,0 +1,75 @@
+internal import Synchronization
+public import Tunnels
+
+/// Reads the counters of all tunnels once for all readers: a sample serves everybody until it is an interval old.
+public final class Sampler: Sendable {
+    private struct State {
+        var newest: (sample: Sample, takenAt: Duration)?
+        /// What rates are computed against: the newest sample that is at least an interval older.
+        var base: (sample: Sample, takenAt: Duration)?
+    }
+
+    private let source: any CounterSource
+    private let directory: Directory
+    private let interval: Duration
+    private let timing: Timing
+    private let state = Mutex(State())
+    /// Held while the kernel is read, so that readers who find the sample too old take one together.
+    private let reading = Mutex(())
+
+    public init(
+        source: any CounterSource, directory: Directory, interval: Duration = .seconds(1),
+        timing: Timing = .system
+    ) {
+        self.source = source
+        self.directory = directory
+        self.interval = interval
+        self.timing = timing
+    }
+
+    /// The newest sample, or a new one if that is older than the interval, or if `isFresh` asks for counters as
+    /// they are now.
+    public func sample(isFresh: Bool = false) throws(TunnelProblem) -> Sample {
+        let askedAt = timing.uptime()
+        if !isFresh, let sample = newest(takenAfter: askedAt - interval) { return sample }
+        let result: Result<Sample, TunnelProblem> = reading.withLock { _ in
+            // Another reader may have taken it while this one waited.
+            if let sample = newest(takenAfter: isFresh ? askedAt : askedAt - interval) {
+                return .success(sample)
+            }
+            return Result { () throws(TunnelProblem) in try take() }
+        }
+        return try result.get()
+    }
+
+    private func newest(takenAfter time: Duration) -> Sample? {
+        state.withLock { state in
+            guard let newest = state.newest, newest.takenAt > time else { return nil }
+            return newest.sample
+        }
+    }
+
+    private func take() throws(TunnelProblem) -> Sample {
+        let takenAt = timing.uptime()
+        let views = directory.views
+        let counters = try source.counters()
+        return state.withLock { state in
+            if let newest = state.newest, takenAt - newest.takenAt >= interval || state.base == nil {
+                state.base = newest
+            }
+            let sample = Sample(
+                sampledAt: timing.now(),
+                intervalSeconds: state.base.map { (takenAt - $0.takenAt).seconds } ?? 0,
+                entries: Sample.entries(
+                    of: views, counters: counters, since: state.base?.sample.entries ?? []))
+            state.newest = (sample, takenAt)
+            return sample
+        }
+    }
+}
+
+extension Duration {
+    var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) / 1e18
+    }
+}

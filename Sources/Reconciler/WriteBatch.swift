@@ -1,0 +1,153 @@
+internal import Logging
+internal import TunnelStore
+internal import Tunnels
+
+/// One write on its way through a batch.
+struct BatchItem {
+    let pending: PendingWrite
+    /// What the database took; nil until then, and where nothing is to be done.
+    var step: WriteStep?
+    /// The tunnel as it is already, where the write changes nothing.
+    var unchanged: TunnelView?
+    var refusal: WriteRefusal?
+    /// What the kernel was asked and answered; nil until then.
+    var asked: (step: WriteStep, result: Result<AppliedLink?, TunnelProblem>)?
+}
+
+/// What a write means: from one definition to another.
+struct WriteStep {
+    /// nil for a create.
+    let former: Tunnel?
+    /// nil for a delete.
+    let wanted: Tunnel?
+    let id: TunnelID
+    let name: String
+    /// The former tunnel's link.
+    let ifindex: Int32?
+}
+
+/// The kernel refused part of a batch, so the transaction is taken back and tried again without that part.
+struct KernelRefusal: Error {}
+
+extension Reconciler {
+    /// How many of the writes, from the front, touch different tunnels: these can share a transaction.
+    func independentCount(of waiting: [PendingWrite]) -> Int {
+        var touched: Set<String> = []
+        for (position, pending) in waiting.prefix(limits.writesInBatch).enumerated() {
+            let key: TunnelKey
+            switch pending.write.change {
+            case .create(let definition), .put(let definition): key = .name(definition.name)
+            // It may take another tunnel's name, so it goes alone.
+            case .modify: return max(position, 1)
+            case .delete(let deleted): key = deleted
+            }
+            let name = directory.view(key)?.tunnel.name.text ?? "\(key)"
+            if !touched.insert(name).inserted { return position }
+        }
+        return min(waiting.count, limits.writesInBatch)
+    }
+
+    /// Stores the writes in one transaction, brings them to the kernel in one batch, commits, and answers.
+    func carryOut(_ batch: [PendingWrite]) {
+        var items = batch.map { BatchItem(pending: $0) }
+        // Once more without what the kernel refused; what it took isn't sent again.
+        while storeAndAsk(&items) == .again {}
+        undoRefused(items)
+        counters.batches.increment()
+        for item in items { finish(item) }
+    }
+
+    private enum Attempt {
+        case done, again
+    }
+
+    private func storeAndAsk(_ items: inout [BatchItem]) -> Attempt {
+        for position in items.indices { items[position].step = nil }
+        do throws(WriteError<KernelRefusal>) {
+            try store.write { (transaction) throws(KernelRefusal) in
+                for position in items.indices { take(&items[position], in: &transaction) }
+                try askKernel(&items)
+            }
+            return .done
+        } catch {
+            switch error {
+            case .body: return .again
+            case .store(let error):
+                refuseAll(&items, .storage(error))
+                return .done
+            }
+        }
+    }
+
+    /// Lets the database have its say on one write.
+    private func take(_ item: inout BatchItem, in transaction: inout Transaction) {
+        guard item.refusal == nil, item.unchanged == nil else { return }
+        do throws(WriteRefusal) {
+            // Decided once: the kernel has the id that it was given.
+            let decision =
+                if let asked = item.asked { WriteDecision.step(asked.step) } else {
+                    try decide(item.pending.write)
+                }
+            switch decision {
+            case .step(let step):
+                try record(step, of: item.pending.write, in: &transaction)
+                item.step = step
+            case .unchanged(let view):
+                item.unchanged = view
+            }
+        } catch {
+            item.refusal = error
+        }
+    }
+
+    private func refuseAll(_ items: inout [BatchItem], _ refusal: WriteRefusal) {
+        for position in items.indices where items[position].refusal == nil {
+            items[position].refusal = refusal
+        }
+    }
+
+    /// Asks the kernel for all steps at once.
+    private func askKernel(_ items: inout [BatchItem]) throws(KernelRefusal) {
+        let positions = items.indices.filter {
+            items[$0].step != nil && items[$0].asked == nil && !items[$0].pending.write.isAsynchronous
+        }
+        let steps = positions.compactMap { items[$0].step }
+        let targets = steps.map { Target(id: $0.id, name: $0.name, wanted: $0.wanted, ifindex: $0.ifindex) }
+        guard !targets.isEmpty else { return }
+        var isRefused = false
+        for ((position, step), result) in zip(zip(positions, steps), converge(targets)) {
+            items[position].asked = (step, result)
+            if case .failure(let problem) = result {
+                items[position].refusal = .host(problem)
+                isRefused = true
+            }
+        }
+        if isRefused { throw KernelRefusal() }
+    }
+
+    /// Gives the kernel back what it had before the writes that were refused after it was asked.
+    private func undoRefused(_ items: [BatchItem]) {
+        let targets = items.compactMap { item -> Target? in
+            guard item.refusal != nil, let (step, result) = item.asked else { return nil }
+            // A create that the kernel refused left no link; any other refusal left the former one.
+            let ifindex =
+                switch result {
+                case .success(let link): link?.ifindex
+                case .failure: step.ifindex
+                }
+            return Target(id: step.id, name: step.name, wanted: step.former, ifindex: ifindex)
+        }
+        guard !targets.isEmpty else { return }
+        for (target, result) in zip(targets, converge(targets)) {
+            switch result {
+            case .success(let link):
+                if let link, let entry = managed[target.id] { accept(link, for: entry) }
+            case .failure(let problem):
+                // The database has the former definition, so the next look tries again.
+                let metadata: Logger.Metadata = ["tunnel": "\(target.name)", "problem": "\(problem.detail)"]
+                logger.error("change not undone yet", metadata: metadata)
+                scheduleLook(after: .zero)
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+internal import TunnelStore
+internal import Tunnels
+
+/// What is to be done for a write.
+enum WriteDecision {
+    case step(WriteStep)
+    case unchanged(TunnelView)
+}
+
+extension Reconciler {
+    /// What a write means for the tunnels there are.
+    func decide(_ write: Write) throws(WriteRefusal) -> WriteDecision {
+        switch write.change {
+        case .create(let definition):
+            try check(write.precondition, against: nil)
+            return .step(try creation(of: definition))
+        case .put(let definition):
+            let current = entry(.name(definition.name))
+            try check(write.precondition, against: current?.tunnel)
+            guard let current else { return .step(try creation(of: definition)) }
+            return try replacement(of: current, by: definition)
+        case .modify(let key, let transform):
+            guard let current = entry(key) else { throw .notFound }
+            try check(write.precondition, against: current.tunnel)
+            return try replacement(of: current, by: try transform(current.tunnel.definition))
+        case .delete(let key):
+            guard let current = entry(key) else { throw .notFound }
+            try check(write.precondition, against: current.tunnel)
+            return .step(WriteStep(from: current, to: nil))
+        }
+    }
+
+    /// Writes a step with its event and its audit row.
+    func record(_ step: WriteStep, of write: Write, in transaction: inout Transaction) throws(WriteRefusal) {
+        do throws(Refusal) {
+            switch (step.former, step.wanted) {
+            case (nil, let wanted?):
+                try transaction.insert(wanted)
+                try record(.created, .tunnelCreated, of: wanted, by: write.author, in: &transaction)
+            case (_?, let wanted?):
+                try transaction.update(wanted)
+                try record(.updated, .tunnelUpdated, of: wanted, by: write.author, in: &transaction)
+            case (let former?, nil):
+                try transaction.delete(former.id)
+                try record(.deleted, .tunnelDeleted, of: former, by: write.author, in: &transaction)
+            case (nil, nil): break
+            }
+        } catch {
+            throw refusal(error, of: step)
+        }
+    }
+
+    private func record(
+        _ kind: Event.Kind, _ action: AuditEntry.Action, of tunnel: Tunnel, by author: String,
+        in transaction: inout Transaction
+    ) throws(Refusal) {
+        let now = timing.now()
+        let subject = AuditEntry.Subject.tunnel(tunnel.id, name: tunnel.name, revision: tunnel.revision)
+        do throws(StoreError) {
+            try transaction.record(
+                Event(
+                    at: now, kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name,
+                    revision: tunnel.revision))
+            try transaction.record(AuditEntry(at: now, actor: author, action: action, subject: subject))
+        } catch {
+            throw .storage(error)
+        }
+    }
+
+    private func refusal(_ refusal: Refusal, of step: WriteStep) -> WriteRefusal {
+        switch refusal {
+        case .nameTaken(let holder): return .taken(.name, by: holder.name, id: holder.id, pointer: "/name")
+        case .endpointsTaken(let holder):
+            return .taken(.endpoints, by: holder.name, id: holder.id, pointer: "/remote")
+        case .addressTaken(let address, let holder):
+            let position = step.wanted?.definition.addresses.firstIndex(of: address) ?? 0
+            return .taken(.address, by: holder.name, id: holder.id, pointer: "/addresses/\(position)")
+        case .constraint(let message): return .invalid([Violation("", "the database refuses it: \(message)")])
+        case .notFound: return .notFound
+        case .storage(let error): return .storage(error)
+        }
+    }
+
+    /// Publishes and answers one write.
+    func finish(_ item: BatchItem) {
+        let result: Result<WriteOutcome, WriteRefusal>
+        if let refusal = item.refusal {
+            counters.refusals.increment()
+            result = .failure(refusal)
+        } else if let view = item.unchanged {
+            result = .success(.unchanged(view))
+        } else if let step = item.step {
+            counters.writes.increment()
+            result = .success(publish(step, item.asked?.result))
+        } else {
+            result = .failure(.notFound)
+        }
+        item.pending.completion(result)
+    }
+
+    private func publish(_ step: WriteStep, _ result: Result<AppliedLink?, TunnelProblem>?) -> WriteOutcome {
+        guard let wanted = step.wanted else {
+            managed[step.id] = nil
+            directory.remove(step.id)
+            if result == nil { scheduleLook(after: .zero) }
+            return .deleted
+        }
+        var entry =
+            managed[step.id]
+            ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
+        entry.tunnel = wanted
+        entry.isBackingOff = false
+        if case .success(let link?) = result {
+            entry.status.drift = []
+            entry.status.reconciledAt = nil
+            accept(link, for: entry)
+        } else {
+            entry.status.state = .pending
+            settle(entry)
+            scheduleLook(after: .zero)
+        }
+        let view = directory.view(.id(step.id)) ?? TunnelView(tunnel: wanted, status: entry.status)
+        return step.former == nil ? .created(view) : .changed(view)
+    }
+
+    private func entry(_ key: TunnelKey) -> Managed? {
+        directory.view(key).flatMap { managed[$0.tunnel.id] }
+    }
+
+    private func check(_ precondition: Write.Precondition?, against current: Tunnel?) throws(WriteRefusal) {
+        let holds =
+            switch precondition {
+            case nil: true
+            case .exists: current != nil
+            case .absent: current == nil
+            case .revision(let revisions): current.map { revisions.contains($0.revision) } ?? false
+            }
+        if !holds { throw .preconditionFailed(current: current?.revision) }
+    }
+
+    private func creation(of definition: TunnelDefinition) throws(WriteRefusal) -> WriteStep {
+        guard managed.count < limits.tunnels else { throw .tooManyTunnels(limit: limits.tunnels) }
+        let now = timing.now()
+        var generator = SystemRandomNumberGenerator()
+        let id = TunnelID(at: now, using: &generator)
+        let tunnel = Tunnel(id: id, definition: definition, revision: 1, createdAt: now, updatedAt: now)
+        try refuseSwallowing(tunnel)
+        return WriteStep(former: nil, wanted: tunnel, id: id, name: definition.name.text, ifindex: nil)
+    }
+
+    private func replacement(
+        of current: Managed, by definition: TunnelDefinition
+    ) throws(WriteRefusal) -> WriteDecision {
+        var wanted = current.tunnel
+        guard wanted.definition != definition else {
+            return .unchanged(TunnelView(tunnel: current.tunnel, status: current.status))
+        }
+        wanted.definition = definition
+        wanted.revision += 1
+        wanted.updatedAt = timing.now()
+        try refuseSwallowing(wanted)
+        return .step(WriteStep(from: current, to: wanted))
+    }
+}
+
+extension WriteStep {
+    fileprivate init(from current: Reconciler.Managed, to wanted: Tunnel?) {
+        former = current.tunnel
+        self.wanted = wanted
+        id = current.tunnel.id
+        name = (wanted ?? current.tunnel).name.text
+        ifindex = current.status.ifindex
+    }
+}
