@@ -1,0 +1,129 @@
+internal import CMnl
+
+/// Hears of each change of links, IPv4 addresses and IPv4 routes in the network namespace of the thread that
+/// opened it.
+///
+/// What it tells is a reason to look, not the state: events are lost when too many come at once.
+public final class LinkMonitor {
+    /// The most datagrams of one `read`; what is left keeps the descriptor readable.
+    static let datagramsPerRead = 4096
+
+    private let socket: KernelSocket
+    private var buffer = [UInt8](repeating: 0, count: NetlinkSocket.datagramSize)
+
+    /// - Throws: `EPERM`, `EMFILE` and the like.
+    public convenience init() throws(NetlinkError) { try self.init(receiveBuffer: 8 << 20) }
+
+    /// The kernel rounds a tiny buffer up to 2,304 bytes.
+    init(receiveBuffer: Int32) throws(NetlinkError) {
+        let groups = UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE)
+        socket = try KernelSocket(groups: groups, receiveBuffer: receiveBuffer)
+    }
+
+    /// Readable when there is something to `read`. It stays ours: not to be closed, nor used after this object.
+    public var fileDescriptor: Int32 { socket.fileDescriptor }
+
+    /// Takes in what has come, without waiting.
+    ///
+    /// - Throws: an error of the socket itself. Lost events aren't one, see `Changes.overflowed`.
+    public func read() throws(NetlinkError) -> Changes {
+        var changes = Changes()
+        for _ in 0..<Self.datagramsPerRead {
+            do throws(SystemCallError) {
+                guard let count = try socket.receive(into: &buffer) else { return changes }
+                changes.take(unsafe buffer.span.bytes.extracting(0..<count))
+            } catch {
+                guard error.errno == ENOBUFS || error.errno == ENOSPC else {
+                    throw ReceiveError.system(error).failure(of: "read the kernel's events")
+                }
+                changes.overflowed = true
+            }
+        }
+        return changes
+    }
+}
+
+/// What `LinkMonitor.read` took in, each change once.
+public struct Changes: Hashable, Sendable {
+    public struct Event: Hashable, Sendable {
+        public enum Kind: Hashable, Sendable {
+            /// Created, or one of its properties changed.
+            case link
+            case linkRemoved
+            case address, addressRemoved
+            case route(RouteProtocol)
+            case routeRemoved(RouteProtocol)
+        }
+
+        public var kind: Kind
+        /// Ifindex; 0 for a route without a link of its own.
+        public var interface: UInt32
+        /// `NetlinkSocket.portID` of whoever asked for it; 0 when the kernel did it by itself.
+        public var sender: UInt32
+    }
+
+    public internal(set) var events: Set<Event> = []
+    /// Events were lost: read everything again. The monitor goes on.
+    public internal(set) var overflowed = false
+
+    public var isEmpty: Bool { events.isEmpty && !overflowed }
+
+    /// The links that were changed, or whose addresses were.
+    public var interfaces: Set<UInt32> {
+        Set(events.lazy.filter { !$0.isRoute }.map(\.interface))
+    }
+
+    /// Who made the routes that changed; empty when none did.
+    public var routeProtocols: Set<RouteProtocol> { Set(events.lazy.compactMap(\.routeProtocol)) }
+
+    /// Whether all of it, with nothing lost, was asked for by this socket.
+    public func all(by portID: UInt32) -> Bool {
+        !overflowed && events.allSatisfy { $0.sender == portID }
+    }
+
+    /// Notes a datagram's events. One that can't be read counts as lost.
+    mutating func take(_ datagram: RawSpan) {
+        do throws(Malformed) {
+            try datagram.forEachMessage { (header, payload) throws(Malformed) in
+                guard let event = try Event(header, payload) else { return }
+                events.insert(event)
+            }
+        } catch {
+            overflowed = true
+        }
+    }
+}
+
+extension Changes.Event {
+    public var isRoute: Bool { routeProtocol != nil }
+
+    public var routeProtocol: RouteProtocol? {
+        switch kind {
+        case .route(let proto), .routeRemoved(let proto): proto
+        default: nil
+        }
+    }
+
+    /// Nil for a message that tells of nothing we listen to.
+    init?(_ header: nlmsghdr, _ payload: RawSpan) throws(Malformed) {
+        sender = header.nlmsg_pid
+        switch Int(header.nlmsg_type) {
+        case RTM_NEWLINK, RTM_DELLINK:
+            kind = Int(header.nlmsg_type) == RTM_NEWLINK ? .link : .linkRemoved
+            interface = UInt32(bitPattern: try payload.load(ifinfomsg.self).ifi_index)
+        case RTM_NEWADDR, RTM_DELADDR:
+            kind = Int(header.nlmsg_type) == RTM_NEWADDR ? .address : .addressRemoved
+            interface = try payload.load(ifaddrmsg.self).ifa_index
+        case RTM_NEWROUTE, RTM_DELROUTE:
+            let proto = RouteProtocol(rawValue: try payload.load(rtmsg.self).rtm_protocol)
+            kind = Int(header.nlmsg_type) == RTM_NEWROUTE ? .route(proto) : .routeRemoved(proto)
+            var interface: UInt32 = 0
+            try payload.forEachAttribute(after: MemoryLayout<rtmsg>.size) {
+                (type, value, _) throws(Malformed) in
+                if type == RTA.interface { interface = try value.number() }
+            }
+            self.interface = interface
+        default: return nil
+        }
+    }
+}
