@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "KernelDataPlane", dependencies: ["Netlink", "Tunnels"], swiftSettings: strict),
         .target(name: "TunnelStore", dependencies: ["Tunnels", "Migrations", grdb], swiftSettings: strict),
         .target(
-            name: "Migrations", path: "migrations",
+            name: "Migrations", path: "migrations", exclude: ["schema.sql"],
             resources: [.embedInCode("m0001_init.sql")], swiftSettings: strict),
         .target(name: "Reconciler", dependencies: ["Tunnels", "TunnelStore", log], swiftSettings: strict),
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
@@ -49,5 +49,8 @@ let package = Package(
         .testTarget(name: "TunnelsTests", dependencies: ["Tunnels"], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
+        .testTarget(
+            name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
+            resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,103 @@
+internal import GRDB
+public import Tunnels
+
+/// What a ``TunnelStore/write(_:)`` does; it can't leave its body.
+public struct Transaction: ~Copyable {
+    private let database: Database
+    private let path: String
+    /// What makes a commit impossible. SQLite may have rolled back by itself then, and each further
+    /// statement would be a transaction of its own.
+    private(set) var failure: StoreError?
+
+    init(_ database: Database, path: String) {
+        self.database = database
+        self.path = path
+    }
+
+    /// - Throws: a refusal; nothing of the tunnel is written then.
+    public mutating func insert(_ tunnel: Tunnel) throws(Refusal) {
+        try change(tunnel) { rows throws in
+            try rows.insert(tunnel)
+        }
+    }
+
+    /// Replaces the definition, the revision and the time of update of the tunnel with that id. Addresses,
+    /// routes and labels that stay as they are aren't written.
+    public mutating func update(_ tunnel: Tunnel) throws(Refusal) {
+        try change(tunnel) { rows throws in
+            guard try rows.update(tunnel) else { throw Refusal.notFound }
+        }
+    }
+
+    /// Removes the tunnel and all that belongs to it; its history stays.
+    public mutating func delete(_ id: TunnelID) throws(Refusal) {
+        do {
+            if let failure { throw failure }
+            guard try TunnelRows(database).delete(id) else { throw Refusal.notFound }
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw .storage(fail(error))
+        }
+    }
+
+    /// - Returns: the id of the event, larger than all before.
+    @discardableResult
+    public mutating func record(_ event: Event) throws(StoreError) -> Int64 {
+        try record { try event.insert($0) }
+    }
+
+    public mutating func record(_ entry: AuditEntry) throws(StoreError) {
+        try record { try entry.insert($0) }
+    }
+
+    private mutating func record<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+        do {
+            if let failure { throw failure }
+            return try body(database)
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    /// One change in a savepoint of its own.
+    private mutating func change(_ tunnel: Tunnel, _ body: (TunnelRows) throws -> Void) throws(Refusal) {
+        do {
+            if let failure { throw failure }
+            try execute("SAVEPOINT change")
+            do {
+                try body(TunnelRows(database))
+            } catch let error where Self.isRefusal(error) {
+                try execute("ROLLBACK TO change")
+                try execute("RELEASE change")
+                throw try refusal(error, of: tunnel)
+            }
+            try execute("RELEASE change")
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw .storage(fail(error))
+        }
+    }
+
+    private func execute(_ sql: String) throws {
+        try database.cachedStatement(sql: sql).execute()
+    }
+
+    private static func isRefusal(_ error: any Error) -> Bool {
+        error is Refusal || (error as? DatabaseError)?.resultCode == .SQLITE_CONSTRAINT
+    }
+
+    /// SQLite says which index refused; only now is it asked which tunnel is in it.
+    private func refusal(_ error: any Error, of tunnel: Tunnel) throws -> Refusal {
+        if let refusal = error as? Refusal { return refusal }
+        if let refusal = try TunnelRows(database).conflict(with: tunnel) { return refusal }
+        return .constraint((error as? DatabaseError)?.message ?? "\(error)")
+    }
+
+    private mutating func fail(_ error: any Error) -> StoreError {
+        let failure = StoreError(error, path: path)
+        self.failure = failure
+        return failure
+    }
+}

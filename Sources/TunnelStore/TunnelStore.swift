@@ -1,0 +1,172 @@
+internal import GRDB
+public import Tunnels
+
+/// Definitions, their history and the tokens, in one SQLite database.
+///
+/// One connection behind a queue, not a pool: one writer writes, tunnels are read at start alone, and each
+/// further connection would cost a page cache.
+public final class TunnelStore: Sendable {
+    /// Who opens a database.
+    public enum Role: Sendable {
+        /// The one process that serves it: a second one is refused.
+        case daemon
+        /// A command that works on it for a moment, also while the daemon does.
+        case visitor
+    }
+
+    /// Where the database is, absolute; `:memory:` for one without a file.
+    public let path: String
+    let queue: DatabaseQueue
+    // After the queue, so that it is given up last.
+    private let lock: DaemonLock?
+
+    /// Opens the database, makes it where it's missing, and brings it to the present schema.
+    ///
+    /// - Throws: ``StoreError``; a file that is damaged, too new or not ours is left as it is.
+    public init(path: String, as role: Role = .daemon) throws(StoreError) {
+        self.path = DatabaseFile.resolve(path)
+        try DatabaseFile.create(self.path)
+        lock = role == .daemon ? try DaemonLock(databasePath: self.path) : nil
+        queue = try Self.open(self.path)
+        try migrate()
+    }
+
+    private init(queue: DatabaseQueue) {
+        path = ":memory:"
+        self.queue = queue
+        lock = nil
+    }
+
+    /// A database of its own that goes with the object, for tests.
+    public static func inMemory() throws(StoreError) -> TunnelStore {
+        do {
+            let queue = try DatabaseQueue(configuration: configuration)
+            try Schema.migrator.migrate(queue)
+            return TunnelStore(queue: queue)
+        } catch {
+            throw StoreError(error, path: ":memory:")
+        }
+    }
+
+    /// Moves what the write-ahead log holds into the database and empties the log, so that the one file is
+    /// everything: for a stop, and before a copy is made. Nothing is lost without it.
+    public func checkpoint() throws(StoreError) {
+        try access { _ = try $0.checkpoint(.truncate) }
+    }
+
+    /// All tunnels, by id: in the order they were created.
+    public func tunnels() throws(StoreError) -> [Tunnel] {
+        try read(TunnelRows.all)
+    }
+
+    /// Changes with each commit of another connection or process, and never with those of this one
+    /// (`PRAGMA data_version`): tells the daemon to read the tokens again.
+    public func dataVersion() throws(StoreError) -> Int64 {
+        try access { database in
+            try Int64.fetchOne(database.cachedStatement(sql: "PRAGMA data_version")) ?? 0
+        }
+    }
+
+    /// One transaction. It is rolled back when `body` throws, and stored durably when this returns.
+    ///
+    /// - Parameter body: mustn't use the store but through the transaction.
+    /// - Returns: what `body` returned.
+    public func write<T, Failure: Error>(
+        _ body: (inout Transaction) throws(Failure) -> T
+    ) throws(WriteError<Failure>) -> T {
+        let outcome: Result<T, WriteError<Failure>> = queue.writeWithoutTransaction { database in
+            // Immediate: whoever begins has the lock, and can't fail for it at the first write.
+            do { try database.cachedStatement(sql: "BEGIN IMMEDIATE").execute() } catch {
+                return .failure(.store(StoreError(error, path: path)))
+            }
+            var transaction = Transaction(database, path: path)
+            do throws(Failure) {
+                let value = try body(&transaction)
+                return commit(transaction, on: database).map { value }.mapError { .store($0) }
+            } catch {
+                try? database.rollback()
+                return .failure(.body(error))
+            }
+        }
+        return try outcome.get()
+    }
+
+    private func commit(_ transaction: borrowing Transaction, on database: Database) -> Result<
+        Void, StoreError
+    > {
+        do {
+            if let failure = transaction.failure { throw failure }
+            return .success(try database.cachedStatement(sql: "COMMIT").execute())
+        } catch {
+            // SQLite has done so itself after some errors; then this does nothing.
+            try? database.rollback()
+            return .failure(StoreError(error, path: path))
+        }
+    }
+}
+
+extension TunnelStore {
+    /// How long a writer waits for the lock of another process.
+    private static let patience = 5.0
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.label = "tunneld.store"
+        configuration.busyMode = .timeout(patience)
+        configuration.prepareDatabase { database in
+            // FULL: a commit is on the disk before anybody hears of it. The log is cut back to 4 MiB
+            // whenever a checkpoint, due each 1000 pages, has emptied it. The cache is bounded to 2 MiB.
+            try database.execute(
+                sql: """
+                    PRAGMA synchronous = FULL;
+                    PRAGMA cache_size = -2048;
+                    PRAGMA wal_autocheckpoint = 1000;
+                    PRAGMA journal_size_limit = 4194304;
+                    """)
+        }
+        return configuration
+    }
+
+    /// Inspects before anything is written, switching to the write-ahead log included.
+    private static func open(_ path: String) throws(StoreError) -> DatabaseQueue {
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.writeWithoutTransaction { database in
+                try Schema.inspect(database, path: path)
+                try database.execute(sql: "PRAGMA journal_mode = WAL")
+            }
+            return queue
+        } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
+    /// A visitor needs the daemon's lock for it: a schema mustn't change under a daemon that runs.
+    private func migrate() throws(StoreError) {
+        try run {
+            guard try !queue.read(Schema.migrator.hasCompletedMigrations) else { return }
+            let lock = try lock ?? DaemonLock(databasePath: path)
+            try Schema.migrator.migrate(queue)
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    /// Several reads that belong together.
+    func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+        try run { try queue.read(body) }
+    }
+
+    /// Several statements that are stored all or not at all.
+    func transaction<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+        try run { try queue.write(body) }
+    }
+
+    /// One statement, which is its own transaction.
+    func access<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+        try run { try queue.writeWithoutTransaction(body) }
+    }
+
+    private func run<T>(_ body: () throws -> T) throws(StoreError) -> T {
+        do { return try body() } catch { throw StoreError(error, path: path) }
+    }
+}

@@ -1,0 +1,123 @@
+-- 'tunl': a database with another mark, or with tables and none, belongs to another program and is refused.
+PRAGMA application_id = 0x74756e6c;
+
+-- IPv4 addresses are integers in host order; times are milliseconds since 1970-01-01 UTC.
+-- The checks are what can't be in any version; bounds of policy, as the length of a comment, aren't here.
+CREATE TABLE tunnel (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36 AND id NOT GLOB '*[^0-9a-f-]*'),
+    name TEXT NOT NULL UNIQUE CHECK (
+        length(name) BETWEEN 1 AND 15
+        AND name GLOB '[A-Za-z0-9_]*' AND name NOT GLOB '*[^A-Za-z0-9_.-]*'
+        AND name NOT IN ('lo', 'tunl0', 'all', 'default')
+    ),
+    kind TEXT NOT NULL CHECK (kind IN ('ipip')),
+    -- NULL: left to the route towards remote.
+    local INTEGER CHECK (local BETWEEN 0x01000000 AND 0xdfffffff AND local >> 24 <> 127),
+    remote INTEGER NOT NULL CHECK (remote BETWEEN 0x01000000 AND 0xdfffffff AND remote >> 24 <> 127),
+    -- NULL: follows the underlay.
+    mtu INTEGER CHECK (mtu BETWEEN 68 AND 65515),
+    -- NULL: inherited from the inner header, for ttl and tos.
+    ttl INTEGER CHECK (ttl BETWEEN 1 AND 255),
+    tos INTEGER CHECK (tos BETWEEN 0 AND 252 AND tos & 3 = 0),
+    pmtudisc INTEGER NOT NULL CHECK (pmtudisc IN (0, 1)),
+    underlay TEXT CHECK (
+        length(underlay) BETWEEN 1 AND 15
+        AND underlay GLOB '[A-Za-z0-9_]*' AND underlay NOT GLOB '*[^A-Za-z0-9_.-]*'
+        AND underlay NOT IN ('lo', 'tunl0', 'all', 'default')
+    ),
+    fwmark INTEGER CHECK (fwmark BETWEEN 1 AND 0xffffffff),
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    comment TEXT NOT NULL,
+    revision INTEGER NOT NULL CHECK (revision >= 1),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    CONSTRAINT local_is_not_remote CHECK (local <> remote),
+    CONSTRAINT underlay_is_another_link CHECK (underlay <> name),
+    CONSTRAINT fixed_ttl_needs_pmtudisc CHECK (ttl IS NULL OR pmtudisc = 1)
+) STRICT, WITHOUT ROWID;
+
+-- The kernel has one link for each pair of endpoints; to a unique index each NULL is another value.
+CREATE UNIQUE INDEX tunnel_endpoints ON tunnel (remote, coalesce(local, 0), coalesce(underlay, ''), kind);
+
+CREATE TABLE tunnel_address (
+    tunnel_id TEXT NOT NULL REFERENCES tunnel (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL CHECK (position >= 0),
+    local INTEGER NOT NULL CHECK (local BETWEEN 0x01000000 AND 0xdfffffff AND local >> 24 <> 127),
+    -- The far end; the address itself where there is none, as the kernel has it in IFA_ADDRESS.
+    peer INTEGER NOT NULL CHECK (peer BETWEEN 0x01000000 AND 0xdfffffff AND peer >> 24 <> 127),
+    prefix_length INTEGER NOT NULL CHECK (prefix_length BETWEEN 0 AND 32),
+    PRIMARY KEY (tunnel_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX tunnel_address_ends ON tunnel_address (local, peer);
+
+CREATE TABLE tunnel_route (
+    tunnel_id TEXT NOT NULL REFERENCES tunnel (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL CHECK (position >= 0),
+    network INTEGER NOT NULL CHECK (network BETWEEN 0 AND 0xffffffff),
+    prefix_length INTEGER NOT NULL CHECK (prefix_length BETWEEN 0 AND 32),
+    metric INTEGER NOT NULL CHECK (metric BETWEEN 0 AND 0xffffffff),
+    PRIMARY KEY (tunnel_id, position),
+    UNIQUE (tunnel_id, network, prefix_length, metric),
+    CONSTRAINT host_bits_are_zero CHECK (network & (0xffffffff >> prefix_length) = 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tunnel_label (
+    tunnel_id TEXT NOT NULL REFERENCES tunnel (id) ON DELETE CASCADE,
+    key TEXT NOT NULL CHECK (key <> ''),
+    value TEXT NOT NULL,
+    PRIMARY KEY (tunnel_id, key)
+) STRICT, WITHOUT ROWID;
+
+-- What happened to tunnels. Rows outlive their tunnel, so nothing is referenced; ids are cursors of
+-- streams and are never given twice.
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL CHECK (type <> ''),
+    tunnel_id TEXT NOT NULL,
+    tunnel_name TEXT NOT NULL,
+    revision INTEGER NOT NULL CHECK (revision >= 1),
+    detail TEXT CHECK (detail IS NULL OR json_valid(detail))
+) STRICT;
+
+-- Who did what. tunnel_* are NULL where a token was acted on, token_id where a tunnel was.
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL CHECK (actor <> ''),
+    action TEXT NOT NULL CHECK (action <> ''),
+    tunnel_id TEXT,
+    tunnel_name TEXT,
+    revision INTEGER CHECK (revision >= 1),
+    token_id INTEGER
+) STRICT;
+
+-- Revoked tokens stay, so that the audit's token_id can be read.
+CREATE TABLE token (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    scope TEXT NOT NULL CHECK (scope IN ('read', 'write', 'admin')),
+    -- SHA-256 of the token, which itself isn't kept.
+    digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
+INSERT INTO grdb_migrations VALUES ('m0001_init');
+INSERT INTO tunnel VALUES ('01890a5d-ac96-7000-8000-000000000001','tun_1','ipip',NULL,167772161,NULL,NULL,NULL,1,NULL,NULL,1,'',1,1700000000123,1700000000123);
+INSERT INTO tunnel VALUES ('01890a5d-ac96-7000-8000-000000000002','tun_2','ipip',2886733846,167772162,1400,64,184,1,'eth0.100',4294967295,0,'it''s "quoted"; 日本',9223372036854775807,1700000000123,1700000060456);
+INSERT INTO tunnel_address VALUES ('01890a5d-ac96-7000-8000-000000000002',0,3232235777,3232235777,24);
+INSERT INTO tunnel_address VALUES ('01890a5d-ac96-7000-8000-000000000002',1,168364289,168364290,32);
+INSERT INTO tunnel_address VALUES ('01890a5d-ac96-7000-8000-000000000002',2,3232235529,3232235529,30);
+INSERT INTO tunnel_route VALUES ('01890a5d-ac96-7000-8000-000000000002',0,169082880,16,100);
+INSERT INTO tunnel_route VALUES ('01890a5d-ac96-7000-8000-000000000002',1,0,0,4294967295);
+INSERT INTO tunnel_route VALUES ('01890a5d-ac96-7000-8000-000000000002',2,169017345,32,0);
+INSERT INTO tunnel_label VALUES ('01890a5d-ac96-7000-8000-000000000002','empty','');
+INSERT INTO tunnel_label VALUES ('01890a5d-ac96-7000-8000-000000000002','site','a');
+INSERT INTO tunnel_label VALUES ('01890a5d-ac96-7000-8000-000000000002','ä','ö');
+INSERT INTO event VALUES (1,1700000000123,'created','01890a5d-ac96-7000-8000-000000000001','tun_1',1,'{"by":"uid:0"}');
+INSERT INTO audit VALUES (1,1700000000123,'uid:0','tunnel.created','01890a5d-ac96-7000-8000-000000000001','tun_1',1,NULL);
+INSERT INTO audit VALUES (2,1700000000123,'uid:0','token.created',NULL,NULL,NULL,1);
+INSERT INTO audit VALUES (3,1700000060456,'uid:0','token.revoked',NULL,NULL,NULL,1);
+INSERT INTO token VALUES (1,'ci','write',X'0707070707070707070707070707070707070707070707070707070707070707',1700000000123,1700000060456);

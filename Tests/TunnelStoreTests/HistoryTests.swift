@@ -1,0 +1,96 @@
+import Testing
+import Tunnels
+
+@testable import TunnelStore
+
+@Suite struct HistoryTests {
+    let store: TunnelStore
+
+    init() throws {
+        store = try .inMemory()
+    }
+
+    private func record(_ count: Int) throws -> [Int64] {
+        let tunnel = try tunnel(1)
+        return try store.write { (transaction) throws in
+            try (1...count).map { revision in
+                let subject = AuditEntry.Subject.tunnel(
+                    tunnel.id, name: tunnel.name, revision: Int64(revision))
+                try transaction.record(
+                    AuditEntry(at: now, actor: "uid:0", action: .tunnelUpdated, subject: subject))
+                return try transaction.record(
+                    Event(
+                        at: now, kind: .updated, tunnelID: tunnel.id, tunnelName: tunnel.name,
+                        revision: Int64(revision)))
+            }
+        }
+    }
+
+    @Test func eventsComeBackAsTheyWere() throws {
+        let tunnel = try tunnel(1)
+        let events = Event.Kind.allCases.map { kind in
+            Event(
+                at: later, kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name, revision: 7,
+                detail: kind == .failed ? #"{"errno":17,"kernel_message":"é"}"# : nil)
+        }
+        let ids = try store.write { (transaction) throws in try events.map { try transaction.record($0) } }
+        let stored = try store.events(after: 0, limit: 100)
+        #expect(stored.map(\.event) == events)
+        #expect(stored.map(\.id) == ids)
+        #expect(ids == ids.sorted())
+    }
+
+    @Test func auditEntriesComeBackAsTheyWere() throws {
+        let subject = AuditEntry.Subject.tunnel(try id(4), name: try name("gone"), revision: 2)
+        let entries = AuditEntry.Action.allCases.map { action in
+            let isToken = action == .tokenCreated || action == .tokenRevoked
+            return AuditEntry(
+                at: now, actor: "token:3", action: action, subject: isToken ? .token(id: 9) : subject)
+        }
+        try store.write { (transaction) throws in for entry in entries { try transaction.record(entry) } }
+        #expect(try store.audit(after: 0, limit: 100).map(\.entry) == entries)
+    }
+
+    @Test func aReaderGoesOnWhereItStopped() throws {
+        let ids = try record(10)
+        #expect(try store.events(after: 0, limit: 4).map(\.id) == Array(ids[..<4]))
+        #expect(try store.events(after: ids[3], limit: 4).map(\.id) == Array(ids[4..<8]))
+        #expect(try store.events(after: ids[9], limit: 4).isEmpty)
+        #expect(try store.events(after: 0, limit: -1).isEmpty)
+    }
+
+    @Test func pruningKeepsTheLatest() throws {
+        let ids = try record(10)
+        #expect(try store.pruneEvents(keeping: 10) == 0)
+        #expect(try store.pruneEvents(keeping: 3) == 7)
+        #expect(try store.pruneEvents(keeping: 3) == 0)
+        #expect(try store.events(after: 0, limit: 100).map(\.id) == Array(ids[7...]))
+        #expect(try store.pruneAudit(keeping: 1) == 9)
+        #expect(try store.audit(after: 0, limit: 100).map(\.id) == [10])
+    }
+
+    @Test func anIDIsNeverGivenTwice() throws {
+        let last = try #require(try record(3).last)
+        #expect(try store.pruneEvents(keeping: 0) == 3)
+        #expect(try store.pruneEvents(keeping: 0) == 0)
+        #expect(try record(1) == [last + 1])
+    }
+
+    @Test func aDetailThatIsNoJSONEndsTheTransaction() throws {
+        let tunnel = try tunnel(1)
+        let bad = Event(
+            at: now, kind: .failed, tunnelID: tunnel.id, tunnelName: tunnel.name, revision: 1, detail: "{")
+        let error = #expect(throws: WriteError<StoreError>.self) {
+            try store.write { (transaction) throws(StoreError) in
+                _ = transaction.attempt { (t) throws(Refusal) in try t.insert(tunnel) }
+                try transaction.record(bad)
+            }
+        }
+        guard case .body(let failure) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(failure.code == .constraint)
+        #expect(try store.tunnels().isEmpty)
+    }
+}
