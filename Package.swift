@@ -52,5 +52,7 @@ let package = Package(
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
             resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
+            name: "TunnelAPITests", dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "Tunnels"],
+            swiftSettings: strict),
     ]
 )
