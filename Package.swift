@@ -52,7 +52,8 @@ let package = Package(
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
             resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
-            name: "TunnelAPITests", dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "Tunnels"],
+        .testTarget(
+            name: "TunnelAPITests", dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
             swiftSettings: strict),
     ]
 )
