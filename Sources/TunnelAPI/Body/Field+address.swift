@@ -20,10 +20,13 @@ extension Field {
         guard let address = InterfaceAddress(text) else {
             if IPv4Address(text) != nil {
                 throw .value(
-                    "\(text) has no prefix length; give it, as \(text)/24, or \(text)/32 for the address alone.")
+                    "\(text) has no prefix length; give it, as \(text)/24, or \(text)/32 for the address alone."
+                )
             }
             throw .value(
-                slip(in: text, meant: "an address with its prefix length, as 192.168.1.1/24, or with its peer, "
+                slip(
+                    in: text,
+                    meant: "an address with its prefix length, as 192.168.1.1/24, or with its peer, "
                         + "as 192.168.1.1 peer 192.168.1.254/32"))
         }
         return address
@@ -53,7 +56,9 @@ extension Field {
         if let plain = withoutLeadingZeros(text) {
             return "\(quoted(text)) has leading zeros, which some read as octal; write \(plain)."
         }
-        if let plain = withMaskAsLength(text) { return "give the prefix length in place of the mask: \(plain)." }
+        if let plain = withMaskAsLength(text) {
+            return "give the prefix length in place of the mask: \(plain)."
+        }
         return "\(quoted(text)) isn't what belongs here; give \(meant)."
     }
 
@@ -78,9 +83,13 @@ extension Field {
 
     private static func withMaskAsLength(_ text: String) -> String? {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, IPv4Address(parts[0]) != nil, let mask = IPv4Address(parts[1]) else { return nil }
+        guard parts.count == 2, IPv4Address(parts[0]) != nil, let mask = IPv4Address(parts[1]) else {
+            return nil
+        }
         let length = (~mask.bits).leadingZeroBitCount
-        guard IPv4Prefix(containing: IPv4Address(bits: .max), length: length).network == mask else { return nil }
+        guard IPv4Prefix(containing: IPv4Address(bits: .max), length: length).network == mask else {
+            return nil
+        }
         return "\(parts[0])/\(length)"
     }
 

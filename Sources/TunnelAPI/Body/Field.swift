@@ -73,7 +73,8 @@ enum Field {
         switch problem {
         case .empty: return "is empty; a link's name has 1 to 15 bytes."
         case .tooLong:
-            return "\(quoted(text)) has \(text.utf8.count) bytes; the kernel takes at most 15 for a link's name."
+            return
+                "\(quoted(text)) has \(text.utf8.count) bytes; the kernel takes at most 15 for a link's name."
         case .badCharacter:
             return "\(quoted(text)) can't name a link: give ASCII letters, digits, '_', '.' and '-', and "
                 + "begin with a letter, a digit or '_'."

@@ -35,7 +35,9 @@ extension JSONWriter {
         member("fwmark", definition.fwmark)
         member("enabled", definition.enabled)
         object("labels") { writer in
-            for (key, value) in definition.labels.sorted(by: { $0.key < $1.key }) { writer.member(key, value) }
+            for (key, value) in definition.labels.sorted(by: { $0.key < $1.key }) {
+                writer.member(key, value)
+            }
         }
         member("comment", definition.comment)
     }

@@ -117,7 +117,9 @@ struct TunnelBody {
         _ object: inout ObjectReader, _ value: JSONValue, _ pointer: String
     ) -> TunnelRoute? {
         guard case .object(let members) = value else {
-            object.add(.shape("give an object, as {\"to\": \"10.20.0.0/16\"}; this is \(value.typeName)."), at: pointer)
+            object.add(
+                .shape("give an object, as {\"to\": \"10.20.0.0/16\"}; this is \(value.typeName)."),
+                at: pointer)
             return nil
         }
         var route = ObjectReader(members, at: pointer)
@@ -135,13 +137,17 @@ struct TunnelBody {
 
     /// Adds what is wrong with the definition as a whole, except for members that couldn't be read.
     private static func judge(
-        _ definition: TunnelDefinition, hasName: Bool, positions: [String: [Int]], in object: inout ObjectReader
+        _ definition: TunnelDefinition, hasName: Bool, positions: [String: [Int]],
+        in object: inout ObjectReader
     ) {
         let unread = Set(object.faults.map(\.violation.pointer))
         for violation in definition.violations() {
-            var tokens = violation.pointer.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+            var tokens = violation.pointer.split(separator: "/", omittingEmptySubsequences: false).map(
+                String.init)
             // Elements that couldn't be read were left out, so the others have moved up.
-            if tokens.count > 2, let index = Int(tokens[2]), let kept = positions[tokens[1]], index < kept.count {
+            if tokens.count > 2, let index = Int(tokens[2]), let kept = positions[tokens[1]],
+                index < kept.count
+            {
                 tokens[2] = String(kept[index])
             }
             let pointer = tokens.joined(separator: "/")

@@ -1,5 +1,6 @@
 internal import HTTPServer
 internal import Reconciler
+internal import TunnelStore
 internal import Tunnels
 
 /// The one place where errors get their status.
@@ -11,6 +12,7 @@ extension Problem {
         case let refusal as BodyRefusal: self.init(refusal)
         case let refusal as WriteRefusal: self.init(refusal)
         case let problem as TunnelProblem: self.init(problem)
+        case let error as StoreError: self.init(error)
         case let error as HTTPError: self.init(error)
         default: return nil
         }
@@ -32,14 +34,17 @@ extension Problem {
     init(_ refusal: WriteRefusal) {
         switch refusal {
         case .invalid(let violations): self.init(BodyRefusal.invalid(violations))
-        case .notFound: self.init(.tunnelNotFound, "There is no such tunnel; GET /v1/tunnels lists those there are.")
+        case .notFound:
+            self.init(.tunnelNotFound, "There is no such tunnel; GET /v1/tunnels lists those there are.")
         case .preconditionFailed(let current):
             let found = current.map { "The tunnel is at revision \($0) now." } ?? "There is no such tunnel."
-            self.init(.preconditionFailed, "\(found) Nothing was changed; read it again and repeat the change.")
+            self.init(
+                .preconditionFailed, "\(found) Nothing was changed; read it again and repeat the change.")
             currentRevision = current
-        case .taken(let what, let holder, let pointer): self.init(what, by: holder, pointer: pointer)
+        case .taken(let what, let name, let id, let pointer):
+            self.init(what, by: name, id: id, pointer: pointer)
         case .host(let problem): self.init(problem)
-        case .storage(let text): self.init(.storageFailed, text)
+        case .storage(let error): self.init(error)
         case .tooManyTunnels(let limit):
             self.init(.tooManyTunnels, "This host holds at most \(limit) tunnels; delete some first.")
         case .overloaded:
@@ -51,20 +56,20 @@ extension Problem {
         }
     }
 
-    private init(_ what: WriteRefusal.Taken, by holder: Tunnel, pointer: String) {
-        let name = holder.name
+    private init(_ what: WriteRefusal.Taken, by name: InterfaceName, id: TunnelID, pointer: String) {
         let type: ProblemType
         let found: String
         switch what {
         case .name: (type, found) = (.nameTaken, "has this name; choose another, or change that tunnel.")
         case .endpoints:
             (type, found) = (
-                .endpointsTaken, "has the same local, remote and underlay; choose others, or change that tunnel."
+                .endpointsTaken,
+                "has the same local, remote and underlay; choose others, or change that tunnel."
             )
         case .address:
             (type, found) = (.addressTaken, "has this address; choose another, or take it away there first.")
         }
-        self.init(type, "The tunnel \(name) (\(holder.id)) \(found)")
+        self.init(type, "The tunnel \(name) (\(id)) \(found)")
         errors = [Violation(pointer, "\(name) \(found)")]
         tunnel = name.text
     }
@@ -74,6 +79,11 @@ extension Problem {
         self.init(ProblemType(problem.code), problem.detail, status: isTaken ? 409 : nil)
         errno = problem.errno
         kernelMessage = problem.kernelMessage
+    }
+
+    /// The path and SQLite's words are for the log; a client can't use them.
+    init(_ error: StoreError) {
+        self.init(error.code == .full ? .storageFull : .storageFailed, error.remedy)
     }
 
     init(_ error: HTTPError) {

@@ -12,7 +12,8 @@ extension ProblemType {
 
     private var requestEntry: Entry? {
         switch self {
-        case .badRequest: (400, "The request isn't well formed", "The detail says which rule of HTTP it breaks.")
+        case .badRequest:
+            (400, "The request isn't well formed", "The detail says which rule of HTTP it breaks.")
         case .invalidJSON:
             (
                 400, "The body isn't JSON",
@@ -51,7 +52,10 @@ extension ProblemType {
             )
         case .notFound: (404, "There is nothing at this path", "/openapi.yaml lists the paths.")
         case .tunnelNotFound:
-            (404, "There is no such tunnel", "Tunnels are found by name or by id. GET /v1/tunnels lists them.")
+            (
+                404, "There is no such tunnel",
+                "Tunnels are found by name or by id. GET /v1/tunnels lists them."
+            )
         case .methodNotAllowed:
             (405, "The path doesn't answer this method", "The Allow header lists those that it answers.")
         case .requestTimeout: (408, "The request took too long to arrive", "Send it again, at once.")
@@ -100,7 +104,10 @@ extension ProblemType {
                     + "metric, or remove it."
             )
         case .tooManyTunnels:
-            (409, "There are as many tunnels as this host holds", "The detail gives the limit. Delete some first.")
+            (
+                409, "There are as many tunnels as this host holds",
+                "The detail gives the limit. Delete some first."
+            )
         default: nil
         }
     }
@@ -108,7 +115,10 @@ extension ProblemType {
     private var hostEntry: Entry {
         switch self {
         case .underlayMissing:
-            (422, "The underlay doesn't exist", "`underlay` names a link of this host; GET /v1/links lists them.")
+            (
+                422, "The underlay doesn't exist",
+                "`underlay` names a link of this host; GET /v1/links lists them."
+            )
         case .routeSwallowsRemote:
             (
                 422, "A route would swallow the tunnel's own packets",
@@ -121,7 +131,10 @@ extension ProblemType {
                 "The module ipip is missing or may not be loaded. `tunneld check` says what this host lacks."
             )
         case .permissionMissing:
-            (503, "tunneld may not change links", "It needs CAP_NET_ADMIN. `tunneld check` says what is missing.")
+            (
+                503, "tunneld may not change links",
+                "It needs CAP_NET_ADMIN. `tunneld check` says what is missing."
+            )
         case .kernelRefused:
             (
                 422, "The kernel refused",
