@@ -39,7 +39,8 @@ let package = Package(
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
         .target(
             name: "TunnelAPI", dependencies: ["HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
-            swiftSettings: strict),
+            // A link to the contract at the top.
+            resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
         .executableTarget(
             name: "tunneld",
             dependencies: [

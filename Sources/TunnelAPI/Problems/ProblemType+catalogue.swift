@@ -146,6 +146,7 @@ extension ProblemType {
         case .storageFailed:
             (500, "The database failed", "Nothing was changed. The detail and the log say why.")
         case .overloaded: (503, "Too much is asked at once", "Try again after Retry-After.")
+        case .notReady: (503, "tunneld isn't ready yet", "The detail says what it waits for.")
         case .stopping:
             (503, "tunneld is stopping", "Tunnels stay up. Try again when it has started again.")
         default:

@@ -39,6 +39,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case storageFailed = "storage-failed"
     case overloaded = "overloaded"
     case stopping = "stopping"
+    case notReady = "not-ready"
     case internalError = "internal-error"
 
     /// A relative reference (RFC 3986), so that it holds behind any address.
