@@ -1,8 +1,8 @@
-internal import ArgumentParser
+public import ArgumentParser
 internal import Foundation
 internal import HTTPServer
 internal import Tunnels
-internal import TunnelStore
+public import TunnelStore
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -70,7 +70,7 @@ struct TokenCommand: ParsableCommand {
     }
 }
 
-extension Token.Scope: @retroactive ExpressibleByArgument {}
+extension Token.Scope: ExpressibleByArgument {}
 
 extension Timestamp {
     static var now: Timestamp {
