@@ -70,6 +70,12 @@ CREATE TABLE tunnel_label (
     PRIMARY KEY (tunnel_id, key)
 ) STRICT, WITHOUT ROWID;
 
+-- How often a tunnel's link was made anew, so that its counters began again; no row for the first link.
+CREATE TABLE tunnel_epoch (
+    tunnel_id TEXT NOT NULL PRIMARY KEY REFERENCES tunnel (id) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL CHECK (epoch >= 2)
+) STRICT, WITHOUT ROWID;
+
 -- What happened to tunnels. Rows outlive their tunnel, so nothing is referenced; ids are cursors of
 -- streams and are never given twice.
 CREATE TABLE event (

@@ -51,7 +51,7 @@ public struct Transaction: ~Copyable {
         try record { try entry.insert($0) }
     }
 
-    private mutating func record<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+    mutating func record<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
         do {
             if let failure { throw failure }
             return try body(database)

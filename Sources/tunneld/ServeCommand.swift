@@ -5,7 +5,10 @@ struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the daemon until SIGTERM or SIGINT; the tunnels stay up afterwards.")
 
-    @Option(help: "Where to listen: address:port or unix:/path; may be repeated (default: 127.0.0.1:8080 and unix:/run/tunneld/tunneld.sock).")
+    @Option(
+        help:
+            "Where to listen: address:port or unix:/path; may be repeated (default: 127.0.0.1:8080 and unix:/run/tunneld/tunneld.sock)."
+    )
     var listen: [String] = []
 
     @Option(help: "The SQLite file (default: \(Settings.defaultDatabase)).")

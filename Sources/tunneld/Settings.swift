@@ -78,7 +78,8 @@ extension Settings.Layer {
             let keys = try JSONDecoder().decode([String: AnyKey].self, from: data).keys
             let known = CodingKeys.allCases.map(\.rawValue)
             if let unknown = keys.sorted().first(where: { !known.contains($0) }) {
-                throw Failure("\(path): there is no setting \"\(unknown)\"; there are \(known.joined(separator: ", ")).")
+                throw Failure(
+                    "\(path): there is no setting \"\(unknown)\"; there are \(known.joined(separator: ", ")).")
             }
             self = try JSONDecoder().decode(Self.self, from: data)
         } catch let failure as Failure {

@@ -1,8 +1,8 @@
 public import ArgumentParser
 internal import Foundation
 internal import HTTPServer
-internal import Tunnels
 public import TunnelStore
+internal import Tunnels
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
