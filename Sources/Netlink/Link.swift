@@ -22,8 +22,6 @@ public struct Link: Hashable, Sendable {
     public var counters: LinkCounters?
     /// Where the link shall be created, or moved to. Only sent, never read.
     public var namespace: NamespaceReference?
-    /// Sent in a create only. Nil leaves `IFLA_AF_SPEC` out, as a kernel without IPv6 demands.
-    public var ipv6AddressGeneration: IPv6AddressGeneration?
     /// `ARPHRD_…`: what kind of hardware address the link has.
     public var hardwareType: UInt16 = 0
     public var other = RawAttributes()
