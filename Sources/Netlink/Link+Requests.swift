@@ -10,6 +10,9 @@ extension Request {
     }
 
     /// Changes what the driver of a link is set to, in place (`ip link change`). Leaves its flags alone.
+    ///
+    /// Give it the MTU too where one was chosen: with a new underlay link or fwmark, `ipip` sets it to what the
+    /// underlay allows unless the message has one (`ip_tunnel_update`).
     public static func changeLink(_ link: Link) -> Request {
         var link = link
         link.flags = []
@@ -98,7 +101,7 @@ extension IPv6AddressGeneration {
     fileprivate func put(into writer: inout MessageWriter) {
         let number =
             switch self {
-            case .none: UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue)
+            case .off: UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue)
             case .eui64: UInt8(IN6_ADDR_GEN_MODE_EUI64.rawValue)
             }
         writer.nested(IFLA_AF_SPEC) { families in

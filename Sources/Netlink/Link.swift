@@ -76,7 +76,10 @@ public struct OperationalState: RawRepresentable, Hashable, Sendable {
 
 /// How the link gets IPv6 addresses of its own (`IFLA_INET6_ADDR_GEN_MODE`).
 public enum IPv6AddressGeneration: Hashable, Sendable {
-    case none, eui64
+    /// `IN6_ADDR_GEN_MODE_NONE`: none at all.
+    case off
+    /// A link-local one from the hardware address.
+    case eui64
 }
 
 /// A network namespace, as the kernel takes it in a message.

@@ -19,8 +19,10 @@ public final class NetlinkSocket {
     private var isBusy = false
 
     /// - Throws: `EPERM`, `EMFILE` and the like.
-    public init() throws(NetlinkError) {
-        transport = .kernel(try KernelSocket())
+    public convenience init() throws(NetlinkError) { try self.init(receiveBuffer: 32 << 20) }
+
+    init(receiveBuffer: Int32) throws(NetlinkError) {
+        transport = .kernel(try KernelSocket(receiveBuffer: receiveBuffer))
     }
 
     /// The seam for tests: a function from what was sent to the datagrams that come back.
