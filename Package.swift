@@ -39,7 +39,8 @@ let package = Package(
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
         .target(
             name: "TunnelAPI", dependencies: ["HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
-            swiftSettings: strict),
+            // A link to the contract at the top.
+            resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
         .executableTarget(
             name: "tunneld",
             dependencies: [
@@ -52,5 +53,8 @@ let package = Package(
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
             resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
+        .testTarget(
+            name: "TunnelAPITests", dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
+            swiftSettings: strict),
     ]
 )
