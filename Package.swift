@@ -48,6 +48,6 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "TunnelsTests", dependencies: ["Tunnels"], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
     ]
 )
