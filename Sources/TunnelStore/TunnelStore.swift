@@ -18,7 +18,7 @@ public final class TunnelStore: Sendable {
     public let path: String
     let queue: DatabaseQueue
     // After the queue, so that it is given up last.
-    private let lock: DaemonLock?
+    let lock: DaemonLock?
 
     /// Opens the database, makes it where it's missing, and brings it to the present schema.
     ///
@@ -106,51 +106,6 @@ public final class TunnelStore: Sendable {
 }
 
 extension TunnelStore {
-    /// How long a writer waits for the lock of another process.
-    private static let patience = 5.0
-
-    private static var configuration: Configuration {
-        var configuration = Configuration()
-        configuration.label = "tunneld.store"
-        configuration.busyMode = .timeout(patience)
-        configuration.prepareDatabase { database in
-            // FULL: a commit is on the disk before anybody hears of it. The log is cut back to 4 MiB
-            // whenever a checkpoint, due each 1000 pages, has emptied it. The cache is bounded to 2 MiB.
-            try database.execute(
-                sql: """
-                    PRAGMA synchronous = FULL;
-                    PRAGMA cache_size = -2048;
-                    PRAGMA wal_autocheckpoint = 1000;
-                    PRAGMA journal_size_limit = 4194304;
-                    """)
-        }
-        return configuration
-    }
-
-    /// Inspects before anything is written, switching to the write-ahead log included.
-    private static func open(_ path: String) throws(StoreError) -> DatabaseQueue {
-        do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.writeWithoutTransaction { database in
-                try Schema.inspect(database, path: path)
-                try database.execute(sql: "PRAGMA journal_mode = WAL")
-            }
-            return queue
-        } catch {
-            throw StoreError(error, path: path)
-        }
-    }
-
-    /// A visitor needs the daemon's lock for it: a schema mustn't change under a daemon that runs.
-    private func migrate() throws(StoreError) {
-        try run {
-            guard try !queue.read(Schema.migrator.hasCompletedMigrations) else { return }
-            let lock = try lock ?? DaemonLock(databasePath: path)
-            try Schema.migrator.migrate(queue)
-            withExtendedLifetime(lock) {}
-        }
-    }
-
     /// Several reads that belong together.
     func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
         try run { try queue.read(body) }
@@ -166,7 +121,7 @@ extension TunnelStore {
         try run { try queue.writeWithoutTransaction(body) }
     }
 
-    private func run<T>(_ body: () throws -> T) throws(StoreError) -> T {
+    func run<T>(_ body: () throws -> T) throws(StoreError) -> T {
         do { return try body() } catch { throw StoreError(error, path: path) }
     }
 }
