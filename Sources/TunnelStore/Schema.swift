@@ -39,7 +39,8 @@ enum Schema {
 
     /// Ours by its mark, or still empty but for the migrator's own table: its maker was killed then.
     private static func isOurs(_ database: Database) throws -> Bool {
-        if try Int.fetchOne(database, sql: "PRAGMA application_id") == applicationID { return true }
+        let mark = try Int.fetchOne(database, sql: "PRAGMA application_id")
+        guard mark == 0 else { return mark == applicationID }
         let sql =
             "SELECT count(*) FROM sqlite_master WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB 'grdb_*'"
         return try Int.fetchOne(database, sql: sql) == 0

@@ -26,35 +26,48 @@ extension TunnelStore {
         return configuration
     }
 
-    /// Inspects before anything is written, switching to the write-ahead log included.
+    /// Inspects before anything is written.
     static func open(_ path: String) throws(StoreError) -> DatabaseQueue {
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.read { try Schema.inspect($0, path: path) }
-            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = WAL") }
             return queue
         } catch {
             throw StoreError(error, path: path)
         }
     }
 
+    /// Brings the database to the present schema and the write-ahead log.
+    ///
     /// A visitor takes the daemon's lock for it: a schema mustn't change under a daemon that runs. One that
     /// is just starting has the lock too, and is soon done with it itself.
-    func migrate() throws(StoreError) {
-        var attempts = 0
-        while try !read(Schema.migrator.hasCompletedMigrations) {
-            attempts += 1
+    func prepare() throws(StoreError) {
+        for _ in 1...5 {
+            if try read(Self.isPrepared) { return }
             do throws(StoreError) {
                 let lock = if let lock { lock } else { try DaemonLock(databasePath: path) }
+                try access(switchToLog)
                 try run { try Schema.migrator.migrate(queue) }
-                withExtendedLifetime(lock) {}
+                return withExtendedLifetime(lock) {}
             } catch {
                 guard error.code == .inUse else { throw error }
-                guard attempts < 5 else {
-                    let message = "its schema is of an earlier version, and another tunneld has it open"
-                    throw StoreError(.inUse, path: path, message: message)
-                }
             }
         }
+        let message = "its schema is of an earlier version, and another tunneld has it open"
+        throw StoreError(.inUse, path: path, message: message)
+    }
+
+    /// To be done alone: SQLite doesn't wait for another that does so at the same time.
+    private func switchToLog(_ database: Database) throws {
+        let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL") ?? "none"
+        guard mode == "wal" else {
+            let message = "SQLite can't have a write-ahead log there; its journal is '\(mode)'"
+            throw StoreError(.unwritable, path: path, message: message)
+        }
+    }
+
+    private static func isPrepared(_ database: Database) throws -> Bool {
+        try String.fetchOne(database, sql: "PRAGMA journal_mode") == "wal"
+            && Schema.migrator.hasCompletedMigrations(database)
     }
 }

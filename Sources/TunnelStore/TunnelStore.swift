@@ -28,7 +28,7 @@ public final class TunnelStore: Sendable {
         try DatabaseFile.create(self.path)
         lock = role == .daemon ? try DaemonLock(databasePath: self.path) : nil
         queue = try Self.open(self.path)
-        try migrate()
+        try prepare()
     }
 
     private init(queue: DatabaseQueue) {
@@ -67,7 +67,8 @@ public final class TunnelStore: Sendable {
         }
     }
 
-    /// One transaction. It is rolled back when `body` throws, and stored durably when this returns.
+    /// One transaction. It is rolled back when `body` throws, and stored durably when this returns. Other
+    /// calls of the store wait meanwhile, and so do writes of other processes.
     ///
     /// - Parameter body: mustn't use the store but through the transaction.
     /// - Returns: what `body` returned.
@@ -82,7 +83,8 @@ public final class TunnelStore: Sendable {
             var transaction = Transaction(database, path: path)
             do throws(Failure) {
                 let value = try body(&transaction)
-                return commit(transaction, on: database).map { value }.mapError { .store($0) }
+                if let failure = commit(transaction, on: database) { return .failure(.store(failure)) }
+                return .success(value)
             } catch {
                 try? database.rollback()
                 return .failure(.body(error))
@@ -91,16 +93,16 @@ public final class TunnelStore: Sendable {
         return try outcome.get()
     }
 
-    private func commit(_ transaction: borrowing Transaction, on database: Database) -> Result<
-        Void, StoreError
-    > {
+    /// - Returns: why it was rolled back instead.
+    private func commit(_ transaction: borrowing Transaction, on database: Database) -> StoreError? {
         do {
             if let failure = transaction.failure { throw failure }
-            return .success(try database.cachedStatement(sql: "COMMIT").execute())
+            try database.cachedStatement(sql: "COMMIT").execute()
+            return nil
         } catch {
             // SQLite has done so itself after some errors; then this does nothing.
             try? database.rollback()
-            return .failure(StoreError(error, path: path))
+            return StoreError(error, path: path)
         }
     }
 }

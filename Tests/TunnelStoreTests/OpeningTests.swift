@@ -94,12 +94,15 @@ import Tunnels
     }
 
     @Test func anotherProgramsDatabaseIsRefusedAndUntouched() throws {
-        let queue = try DatabaseQueue(path: path)
-        try queue.writeWithoutTransaction { try $0.execute(sql: "CREATE TABLE bookmark (url TEXT)") }
-        try queue.close()
-        let bytes = try Data(contentsOf: URL(filePath: path))
-        #expect(openError(path)?.code == .foreign)
-        try expectUntouched(bytes)
+        for sql in ["CREATE TABLE bookmark (url TEXT)", "PRAGMA application_id = 7"] {
+            let queue = try DatabaseQueue(path: path)
+            try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
+            try queue.close()
+            let bytes = try Data(contentsOf: URL(filePath: path))
+            #expect(openError(path)?.code == .foreign)
+            try expectUntouched(bytes)
+            try FileManager.default.removeItem(atPath: path)
+        }
     }
 
     @Test func whatIsNoDatabaseIsRefusedAndUntouched() throws {

@@ -1,3 +1,4 @@
+-- A database of version 1, m0001_init, with rows. Never changed once that is released.
 -- 'tunl': a database with another mark, or with tables and none, belongs to another program and is refused.
 PRAGMA application_id = 0x74756e6c;
 
