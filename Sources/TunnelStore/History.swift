@@ -33,6 +33,7 @@ extension TunnelStore {
 
     /// Forgets all events but the latest. Costs one look into the table where there is nothing to do.
     ///
+    /// - Parameter count: how many to keep; at least one is kept, so that its id isn't given again.
     /// - Returns: how many were forgotten.
     @discardableResult
     public func pruneEvents(keeping count: Int) throws(StoreError) -> Int {
@@ -41,6 +42,7 @@ extension TunnelStore {
 
     /// Forgets all of the audit but the latest entries.
     ///
+    /// - Parameter count: how many to keep; at least one is kept.
     /// - Returns: how many were forgotten.
     @discardableResult
     public func pruneAudit(keeping count: Int) throws(StoreError) -> Int {
@@ -51,7 +53,7 @@ extension TunnelStore {
     private func prune(_ table: String, keeping count: Int) throws(StoreError) -> Int {
         try access { database in
             let sql = "DELETE FROM \(table) WHERE id <= (SELECT max(id) FROM \(table)) - ?"
-            try database.cachedStatement(sql: sql).execute(arguments: [max(count, 0)])
+            try database.cachedStatement(sql: sql).execute(arguments: [max(count, 1)])
             return database.changesCount
         }
     }
