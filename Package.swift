@@ -49,7 +49,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "TunnelsTests", dependencies: ["Tunnels"], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
             resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),

@@ -113,7 +113,9 @@ extension Reconciler {
         if case .success(let link?) = result {
             entry.status.drift = []
             entry.status.reconciledAt = nil
-            accept(link, for: entry)
+            let isNew = link.ifindex != step.ifindex
+            accept(link, for: entry, isNew: isNew)
+            if isNew, entry.hasHadLink { record([], renewed: [step.id]) }
         } else {
             entry.status.state = .pending
             settle(entry)
