@@ -35,6 +35,8 @@ final class FakePlane: DataPlane {
 
     func paths(of tunnels: [Tunnel]) throws(TunnelProblem) -> [TunnelID: UnderlayPath] { [:] }
 
+    func forget() {}
+
     func newlyLoadedModules() -> [String] { [] }
 
     func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>] {
