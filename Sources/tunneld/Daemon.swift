@@ -90,7 +90,7 @@ struct Daemon {
                 group = SystemGroup.id(named: Self.group).map { _ in Self.group }
             }
             let actual = try server.listen(on: address, socketGroup: group)
-            print(Self.hint(for: actual))
+            FileHandle.standardOutput.write(Data((Self.hint(for: actual) + "\n").utf8))
         }
     }
 

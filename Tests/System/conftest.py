@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-TUNNELD = os.environ.get("TUNNELD", str(Path(__file__).resolve().parents[2] / ".build/debug/tunneld"))
+ROOT = Path(__file__).resolve().parents[2]
+TUNNELD = str(Path(os.environ.get("TUNNELD", ROOT / ".build/debug/tunneld")).resolve())
 numbers = itertools.count(1)
 
 
@@ -76,7 +77,8 @@ class Daemon:
                    "--listen", f"unix:{self.socket}", "--listen", "127.0.0.1:8080", *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        if not until(self.is_ready, 30):
+        until(lambda: self.process.poll() is not None or self.is_ready(), 30)
+        if not self.is_ready():
             pytest.fail(f"not ready: exit status {self.process.poll()}\n{self.log.read_text()}", pytrace=False)
         return self
 
