@@ -28,8 +28,7 @@ final class Daemon: Sendable {
         }
     }
 
-    init(limits: Reconciler.Limits = .init(), unreadiness: String? = nil, isMember: Bool = true) async throws
-    {
+    init(limits: Reconciler.Limits = .init(), unreadiness: String? = nil, isMember: Bool = true) async throws {
         store = try TunnelStore.inMemory()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let clock = clock
