@@ -61,6 +61,34 @@ internal import CMnl
         }
     }
 
+    /// All datagrams that wait, as far as the buffer has slots for them.
+    ///
+    /// - Parameter lengths: becomes the length of each; one larger than a slot was cut.
+    /// - Returns: false when none was waiting.
+    func receiveMany(into buffer: inout [UInt8], lengths: inout [UInt32]) throws(SystemCallError) -> Bool {
+        lengths = Array(repeating: 0, count: Self.slots)
+        let count: Int
+        do throws(SystemCallError) {
+            count = try retryingInterrupts {
+                unsafe buffer.withUnsafeMutableBytes { bytes in
+                    unsafe lengths.withUnsafeMutableBufferPointer { lengths in
+                        Int(
+                            unsafe cmnl_receive_many(
+                                fileDescriptor, bytes.baseAddress, bytes.count / Self.slots, lengths.baseAddress))
+                    }
+                }
+            }
+        } catch {
+            if error.errno == EAGAIN { return false }
+            throw error
+        }
+        lengths.removeSubrange(count...)
+        return true
+    }
+
+    /// How many datagrams `receiveMany` takes at most.
+    static let slots = Int(CMNL_SLOTS)
+
     /// Waits until there is something to receive: an answer, or an error.
     func waitUntilReadable(milliseconds: Int32) throws(SystemCallError) {
         var request = pollfd(fd: fileDescriptor, events: Int16(POLLIN), revents: 0)

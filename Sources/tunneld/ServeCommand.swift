@@ -35,6 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
             try Settings.Layer(environment: environment),
         ]
         if let path = config ?? environment["TUNNELD_CONFIG"] { layers.append(try Settings.Layer(file: path)) }
+        Memory.keepFreedPages()
         let daemon = try Daemon(Settings(layers))
         try await daemon.run()
     }
