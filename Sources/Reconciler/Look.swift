@@ -26,17 +26,28 @@ extension Reconciler {
         let findings = managed.values.compactMap { finding(for: $0, in: observed) }
         guard !findings.isEmpty else { return }
         let results = plane.apply(findings.map(\.plan))
+        noteLoadedModules()
         var news: [Event] = []
-        for (finding, result) in zip(findings, results) { news += conclude(finding, result) }
-        record(news)
+        var renewed: [TunnelID] = []
+        for (finding, result) in zip(findings, results) {
+            news += conclude(finding, result)
+            if case .success = result, finding.plan.ifindex == nil { renewed.append(finding.id) }
+        }
+        record(news, renewed: renewed)
     }
 
     /// Writes down what happened, in one transaction. Its failure is no reason not to repair.
-    private func record(_ news: [Event]) {
-        guard !news.isEmpty else { return }
+    ///
+    /// - Parameter renewed: tunnels whose link was made anew.
+    func record(_ news: [Event], renewed: [TunnelID]) {
+        let epochs = renewed.compactMap { id in managed[id].map { (id, $0.status.epoch) } }.filter {
+            $0.1 > 1
+        }
+        guard !news.isEmpty || !epochs.isEmpty else { return }
         do throws(WriteError<StoreError>) {
             try store.write { (transaction) throws(StoreError) in
                 for event in news { try transaction.record(event) }
+                for (id, epoch) in epochs { try transaction.setEpoch(epoch, of: id) }
             }
         } catch {
             logger.error("events not stored", metadata: ["error": "\(error)"])
@@ -66,7 +77,8 @@ extension Reconciler {
             let plan = try plan(for: entry.tunnel, in: observed)
             if plan.operations.isEmpty {
                 if let link = observed.link(of: entry.tunnel.id) {
-                    accept(AppliedLink(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp), for: entry)
+                    let applied = AppliedLink(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp)
+                    accept(applied, for: entry, isNew: false)
                 }
                 return nil
             }
@@ -86,7 +98,7 @@ extension Reconciler {
         switch result {
         case .success(let link):
             if drift { news.append(event(.repaired, of: entry.tunnel)) }
-            if let link { accept(link, for: entry) }
+            if let link { accept(link, for: entry, isNew: finding.plan.ifindex == nil) }
         case .failure(let problem):
             if entry.status.problem != problem { news.append(event(.failed, of: entry.tunnel)) }
             fail(entry, problem)
@@ -126,10 +138,13 @@ extension Reconciler {
     private static let driftKept = 16
 
     /// The kernel matches.
-    func accept(_ link: AppliedLink, for entry: Managed) {
+    ///
+    /// - Parameter isNew: whether the link was made just now.
+    func accept(_ link: AppliedLink, for entry: Managed, isNew: Bool) {
         var entry = entry
         var status = entry.status
-        if let former = status.ifindex, former != link.ifindex { status.epoch += 1 }
+        if isNew, entry.hasHadLink { status.epoch += 1 }
+        entry.hasHadLink = true
         let now = timing.now()
         if status.state == .drifted {
             counters.repairs.increment()

@@ -8,8 +8,9 @@ public actor Reconciler {
     /// What readers see; never behind a write that was answered.
     public nonisolated let directory = Directory()
     public nonisolated let counters = ReconcilerCounters()
+    public nonisolated let moduleLoads = ModuleLoads()
 
-    nonisolated let writer = WriterQueue()
+    nonisolated let writer = WriterThread()
     nonisolated let inbox = Inbox()
     nonisolated let limits: Limits
     nonisolated let timing: Timing
@@ -43,8 +44,10 @@ public actor Reconciler {
         var tunnel: Tunnel
         var status: TunnelStatus
         var backoff = Backoff()
-        /// Until when a tunnel that failed isn't tried again.
+        /// A tunnel that failed isn't tried again for a while.
         var isBackingOff = false
+        /// Whether it has had a link, maybe before the daemon's start: another one then begins an epoch.
+        var hasHadLink = false
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { writer.asUnownedSerialExecutor() }
@@ -67,10 +70,11 @@ public actor Reconciler {
     ///   next change.
     public func start(armMonitor: @escaping @Sendable () -> Void = {}) throws(StoreError) {
         self.armMonitor = armMonitor
+        let epochs = try store.epochs()
         for tunnel in try store.tunnels() {
-            let status = TunnelStatus(state: .pending, dataPlane: plane.kind)
-            managed[tunnel.id] = Managed(tunnel: tunnel, status: status)
-            directory.publish(TunnelView(tunnel: tunnel, status: status))
+            var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
+            status.epoch = epochs[tunnel.id] ?? 1
+            settle(Managed(tunnel: tunnel, status: status, hasHadLink: true))
         }
         look()
         scheduleTick()
@@ -132,6 +136,7 @@ public actor Reconciler {
             self.writer.async {
                 self.assumeIsolated { reconciler in
                     reconciler.pruneHistory()
+                    reconciler.plane.forget()
                     reconciler.scheduleLook(after: .zero)
                     reconciler.scheduleTick()
                 }

@@ -53,6 +53,7 @@ extension Reconciler {
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}
         undoRefused(items)
+        noteLoadedModules()
         counters.batches.increment()
         for item in items { finish(item) }
     }
@@ -141,7 +142,9 @@ extension Reconciler {
         for (target, result) in zip(targets, converge(targets)) {
             switch result {
             case .success(let link):
-                if let link, let entry = managed[target.id] { accept(link, for: entry) }
+                if let link, let entry = managed[target.id] {
+                    accept(link, for: entry, isNew: link.ifindex != entry.status.ifindex)
+                }
             case .failure(let problem):
                 // The database has the former definition, so the next look tries again.
                 let metadata: Logger.Metadata = ["tunnel": "\(target.name)", "problem": "\(problem.detail)"]

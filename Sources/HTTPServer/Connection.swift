@@ -1,0 +1,107 @@
+internal import CMicroHTTPD
+internal import Synchronization
+
+/// One accepted connection; libmicrohttpd's socket context.
+final class Connection: Sendable {
+    /// What the connection is at, for the watch that cuts slow clients.
+    enum Phase: UInt8, AtomicRepresentable {
+        /// Between requests; part of a request line may have come.
+        case awaiting
+        /// A request line has come, the rest hasn't.
+        case receiving
+        /// A handler works, or a deferred answer is outstanding.
+        case answering
+        /// The answer is on its way.
+        case sending
+        /// A stream, which lasts as long as it wants.
+        case streaming
+        /// Given up: nothing more is read or answered.
+        case cut
+    }
+
+    let id: UInt64
+    let server: Server
+    let peer: Peer
+    /// Valid until libmicrohttpd reports the connection closed, which takes it out of the registry first.
+    let descriptor: Int32
+    private let phase = Atomic(Phase.awaiting)
+    private let since = Atomic(mhd_shim_coarse_milliseconds())
+    /// The request that is being read or answered. Unsafe: touched only by the connection's own thread.
+    nonisolated(unsafe) var exchange: Exchange?
+    /// Set when what follows in the byte stream can't be trusted to be a request.
+    private let exhausted = Atomic(false)
+
+    init(id: UInt64, server: Server, peer: Peer, descriptor: Int32) {
+        self.id = id
+        self.server = server
+        self.peer = peer
+        self.descriptor = descriptor
+    }
+
+    var isIdle: Bool {
+        let now = phase.load(ordering: .acquiring)
+        return now == .awaiting || now == .cut
+    }
+
+    /// No further request is read from this connection.
+    func exhaust() { exhausted.store(true, ordering: .relaxed) }
+
+    var isExhausted: Bool { exhausted.load(ordering: .relaxed) }
+
+    /// Moves on; false when the connection has been cut meanwhile.
+    func move(from old: Phase, to new: Phase) -> Bool {
+        guard phase.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
+        else { return false }
+        since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed)
+        return true
+    }
+
+    /// Back to waiting for a request, unless it was cut.
+    func rest() {
+        since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed)
+        let now = phase.load(ordering: .relaxed)
+        if now != .cut { _ = phase.compareExchange(expected: now, desired: .awaiting, ordering: .releasing) }
+    }
+
+    /// Cuts the connection when it has taken too long; called by the watch, under the registry's lock.
+    ///
+    /// A client that sends one byte of its request line at a time is never idle for libmicrohttpd and never
+    /// heard of here: but if it were idle, libmicrohttpd would have closed it after `inactivity`.
+    func cutIfOverdue(now: Int64, limits: Limits) {
+        let old = phase.load(ordering: .acquiring)
+        let spent = now - since.load(ordering: .relaxed)
+        let bound: Duration
+        switch old {
+        case .awaiting: bound = limits.inactivityRounded + limits.requestTime
+        case .receiving: bound = limits.requestTime
+        case .sending: bound = limits.responseTime
+        case .answering, .streaming, .cut: return
+        }
+        if spent > bound.milliseconds {
+            guard move(from: old, to: .cut) else { return }
+            if old != .sending { sendLast(server.response(to: HTTPError.requestTimeout, nil)) }
+        } else {
+            // The client has gone, and libmicrohttpd, which is told once of bytes and end together, reads only
+            // the bytes.
+            guard old != .sending, spent > Int64(limits.sweepMilliseconds), hasEnded,
+                move(from: old, to: .cut)
+            else { return }
+        }
+        _ = shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+
+    /// Everything was read, and nothing more will come.
+    private var hasEnded: Bool {
+        var byte: UInt8 = 0
+        return unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
+    }
+
+    /// Writes an answer past libmicrohttpd, which itself has nothing to send in this phase; best effort.
+    func sendLast(_ response: Response) {
+        let bytes = response.closingBytes()
+        _ = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+        }
+        server.counters.count(status: response.status, bytes: bytes.count)
+    }
+}

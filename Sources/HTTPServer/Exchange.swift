@@ -1,0 +1,286 @@
+internal import CMicroHTTPD
+internal import Logging
+
+/// One request and its answer, from the request line to libmicrohttpd's completion callback.
+///
+/// Everything here runs on the connection's thread: libmicrohttpd calls for one connection one after another.
+final class Exchange {
+    private enum Stage {
+        /// The request line has come.
+        case started
+        /// The head is good; the body, if there is one, is being read for this route.
+        case receiving(Request, Route)
+        /// Decided already; what is left is to wait for the call that may answer and keep the connection open.
+        case decided(Outcome)
+        case deferred(Deferral)
+        case answered
+    }
+
+    typealias Outcome = Deferral.Outcome
+
+    private let connection: Connection
+    private let mhd: MHDConnection
+    private var server: Server { connection.server }
+    private let target: [UInt8]
+    /// Where libmicrohttpd keeps the target; compared, never followed.
+    private let targetAddress: UInt
+    private var stage = Stage.started
+    private var body: [UInt8] = []
+    /// The connection ends with this answer.
+    private var isLast = false
+    private var stream: (id: UInt64, stream: ResponseStream)?
+
+    private var method = Method.other
+    private var status = 0
+    private var sentBytes = 0
+    private let startedMicroseconds: Int64
+
+    init(connection: Connection, mhd: MHDConnection, target: UnsafeBufferPointer<UInt8>) {
+        self.connection = connection
+        self.mhd = mhd
+        self.target = unsafe Array(target)
+        targetAddress = UInt(bitPattern: target.baseAddress)
+        startedMicroseconds = connection.server.accessLog == nil ? 0 : mhd_shim_microseconds()
+    }
+
+    /// The first call after the head and the last after the body.
+    func proceed(method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) -> MHD_Result {
+        switch stage {
+        case .started:
+            guard !connection.isExhausted, let method = unsafe method, let version = unsafe version else {
+                return .NO
+            }
+            return unsafe start(method: method, version: version)
+        case .receiving(var request, let route):
+            guard connection.move(from: .receiving, to: .answering) else { return .NO }
+            request.body = body
+            body = []
+            return perform(request, route)
+        case .decided(let outcome):
+            return send(outcome)
+        case .deferred(let deferral):
+            guard let outcome = deferral.takeOrSuspend(mhd) else { return .YES }
+            return send(outcome)
+        case .answered: return .NO
+        }
+    }
+
+    private func start(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> MHD_Result {
+        let reading = unsafe readHead(method: method, version: version)
+        switch reading {
+        case .malformed(let error):
+            // Where the next request would begin is not known: answer now, which closes.
+            return refuse(.failure(error), unread: true)
+        case .request(var request, let head):
+            isLast = head.isChunked
+            do {
+                if server.isStopping { throw HTTPError.stopping }
+                var parameters = PathParameters()
+                let route = try server.route(&request, &parameters)
+                request.parameters = parameters
+                stage = .receiving(request, route)
+                return .YES
+            } catch {
+                return refuse(Self.outcome(of: error), unread: head.announcesBody)
+            }
+        }
+    }
+
+    /// Answers instead of reading on. Answering at once closes the connection; when nothing is left unread
+    /// that isn't needed, and the answer waits for libmicrohttpd's next call.
+    private func refuse(_ outcome: Outcome, unread: Bool) -> MHD_Result {
+        guard connection.move(from: .receiving, to: .answering) else { return .NO }
+        guard unread else {
+            stage = .decided(outcome)
+            return .YES
+        }
+        connection.exhaust()
+        server.watch.linger(connection.descriptor)
+        return send(outcome)
+    }
+
+    private static func outcome(of error: any Error) -> Outcome {
+        if let early = error as? EarlyAnswer { return .response(early.response) }
+        return .failure(error)
+    }
+
+    /// Takes a piece of the body. libmicrohttpd lets no answer be queued here: one that grows too large is
+    /// answered past it.
+    func receive(_ bytes: UnsafeBufferPointer<UInt8>) -> MHD_Result {
+        guard case .receiving(let request, _) = stage else { return .YES }
+        server.counters.count(received: bytes.count)
+        let limit = server.limits.bodyBytes
+        guard body.count + bytes.count <= limit else {
+            guard connection.move(from: .receiving, to: .cut) else { return .NO }
+            connection.exhaust()
+            stage = .answered
+            server.watch.linger(connection.descriptor)
+            connection.sendLast(server.response(to: HTTPError.payloadTooLarge(limitBytes: limit), request))
+            return .NO
+        }
+        unsafe body.append(contentsOf: bytes)
+        return .YES
+    }
+
+    private func perform(_ request: Request, _ route: Route) -> MHD_Result {
+        do {
+            switch try route.handler(request) {
+            case .response(let response): return send(.response(response))
+            case .prepared(let response): return send(.prepared(response))
+            case .deferred(let begin):
+                let deferral = try server.addDeferral()
+                stage = .deferred(deferral)
+                begin(Responder(deferral))
+                guard let outcome = deferral.takeOrSuspend(mhd) else { return .YES }
+                return send(outcome)
+            }
+        } catch {
+            return send(.response(server.response(to: error, request)))
+        }
+    }
+
+    private func send(_ outcome: Outcome) -> MHD_Result {
+        stage = .answered
+        switch outcome {
+        case .prepared(let prepared) where !isLast:
+            guard connection.move(from: .answering, to: .sending) else { return .NO }
+            return unsafe queue(prepared.status, prepared.handle, prepared.response.byteCount)
+        case .prepared(let prepared): return send(prepared.response)
+        case .response(let response): return send(response)
+        case .failure(let error): return send(server.response(to: error, nil))
+        }
+    }
+
+    private func send(_ response: Response) -> MHD_Result {
+        var response = response
+        var reader: StreamReader?
+        if case .stream(let body) = response.body {
+            do {
+                stream = (try server.addStream(body, connection.descriptor), body)
+                reader = StreamReader(body, mhd)
+            } catch {
+                body.closed()
+                response = server.response(to: error, nil)
+            }
+        }
+        let made = unsafe response.makeHandle(closing: isLast, stream: reader)
+        if unsafe made == nil {
+            server.logger.error("A response could not be made", metadata: ["status": "\(response.status)"])
+            response = Response(.internalError)
+        }
+        guard let handle = unsafe made ?? response.makeHandle(closing: isLast) else { return .NO }
+        defer { unsafe MHD_destroy_response(handle) }
+        // libmicrohttpd 0.9.75 ends a chunked answer to HEAD with the last chunk that a body would have.
+        if reader != nil, method == .head { unsafe mhd_shim_do_not_chunk(handle) }
+        let next: Connection.Phase = reader == nil ? .sending : .streaming
+        guard connection.move(from: .answering, to: next) else { return .NO }
+        return unsafe queue(response.status, handle, response.byteCount)
+    }
+
+    private func queue(_ status: Int, _ handle: OpaquePointer, _ bytes: Int) -> MHD_Result {
+        self.status = status
+        sentBytes = method == .head ? 0 : bytes
+        return unsafe MHD_queue_response(mhd.pointer, UInt32(status), handle)
+    }
+
+    /// libmicrohttpd gave the connection up without completing the request, which it does when it was refused
+    /// a page of its own: see `OwnErrorPage`. The socket is open still.
+    func abandon() {
+        if connection.move(from: .receiving, to: .cut) {
+            server.watch.linger(connection.descriptor)
+            connection.sendLast(
+                server.response(
+                    to: HTTPError.badRequest("Content-Length must be a number, and a small one."), nil))
+        }
+        complete()
+    }
+
+    /// libmicrohttpd is done with the request, answered or not.
+    func complete() {
+        if let (id, stream) = stream {
+            server.streams.remove(id)
+            stream.closed()
+        }
+        if case .deferred(let deferral) = stage { deferral.settle(.failure(HTTPError.stopping)) }
+        if status != 0 {
+            server.counters.count(status: status, bytes: sentBytes)
+            server.accessLog?(
+                AccessLogEntry(
+                    method: method, target: String(decoding: target, as: UTF8.self), status: status,
+                    bytes: sentBytes, microseconds: mhd_shim_microseconds() - startedMicroseconds))
+        }
+        connection.rest()
+        server.noteCompletion()
+    }
+}
+
+/// Carries `authorize`'s answer out of the routing.
+struct EarlyAnswer: Error {
+    let response: Response
+}
+
+// MARK: - Reading the head
+
+extension Exchange {
+    private enum Reading {
+        case request(Request, Head)
+        case malformed(HTTPError)
+    }
+
+    private func readHead(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> Reading {
+        let limits = server.limits
+        let methodBytes = unsafe UnsafeBufferPointer<UInt8>(cString: method)
+        let versionBytes = unsafe UnsafeBufferPointer<UInt8>(cString: version)
+        self.method = unsafe Method(bytes: methodBytes)
+        if target.count > limits.targetBytes {
+            return .malformed(.uriTooLong(limitBytes: limits.targetBytes))
+        }
+        let isVersion11 = unsafe versionBytes.spells("HTTP/1.1")
+        let isVersion10 = unsafe versionBytes.spells("HTTP/1.0")
+        guard isVersion11 || isVersion10 else {
+            return .malformed(.versionNotSupported)
+        }
+        // One space on either side of the target, and nothing cut out of it by a NUL.
+        let methodAddress = UInt(bitPattern: method)
+        let versionAddress = UInt(bitPattern: version)
+        guard unsafe methodBytes.allSatisfy(\.isTokenCharacter),
+            methodAddress + UInt(methodBytes.count) + 1 == targetAddress,
+            targetAddress + UInt(target.count) + 1 == versionAddress
+        else { return .malformed(.badRequest("The request line must be method, target and version.")) }
+
+        let fieldsStart = versionAddress + UInt(versionBytes.count) + 2
+        let end = methodAddress + UInt(unsafe mhd_shim_header_size(mhd.pointer))
+        guard end > fieldsStart else { return .malformed(.badRequest("Header lines must end with CRLF.")) }
+        var head = Head(start: fieldsStart, limits: limits)
+        unsafe withUnsafeMutablePointer(to: &head) { pointer in
+            _ = unsafe MHD_get_connection_values_n(mhd.pointer, .HEADER_KIND, addField, pointer)
+        }
+        if let error = head.finished(end: end, isVersion11: isVersion11) { return .malformed(error) }
+        // The section is known to be whole and in one piece, so it is copied in one.
+        let offset = Int(fieldsStart - versionAddress)
+        let section = unsafe UnsafeBufferPointer(start: version + offset, length: Int(end - fieldsStart))
+        let headers = unsafe RequestHeaders(bytes: Array(section), fields: head.fields)
+        do {
+            let request = Request(
+                method: self.method, target: try Target(target, method: self.method), headers: headers,
+                peer: connection.peer)
+            return .request(request, head)
+        } catch {
+            return .malformed(error)
+        }
+    }
+}
+
+private func addField(
+    _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?,
+    _ nameLength: Int,
+    _ value: UnsafePointer<CChar>?, _ valueLength: Int
+) -> MHD_Result {
+    guard let context = unsafe context, let name = unsafe name, let value = unsafe value else { return .NO }
+    if unsafe UnsafeRawPointer(name) == UnsafeRawPointer(hidingCookies.utf8Start) { return .YES }
+    let head = unsafe context.assumingMemoryBound(to: Head.self)
+    let more = unsafe head.pointee.add(
+        name: UnsafeBufferPointer(start: name, length: nameLength),
+        value: UnsafeBufferPointer(start: value, length: valueLength))
+    return more ? .YES : .NO
+}

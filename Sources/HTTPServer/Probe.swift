@@ -1,2 +1,0 @@
-internal import CMicroHTTPD
-public func version() -> String { unsafe String(cString: MHD_get_version()) }

@@ -1,0 +1,85 @@
+internal import Logging
+internal import Synchronization
+
+/// Answers one deferred request, once, from any thread. Later answers, and answers to a connection that is
+/// gone, do nothing. Dropped without an answer, it answers 500 and logs.
+public final class Responder: Sendable {
+    private let deferral: Deferral
+
+    init(_ deferral: Deferral) { self.deferral = deferral }
+
+    public func answer(_ response: Response) { deferral.settle(.response(response)) }
+
+    public func answer(_ response: PreparedResponse) { deferral.settle(.prepared(response)) }
+
+    /// Answers with what `onError` makes of it.
+    public func fail(_ error: any Error) { deferral.settle(.failure(error)) }
+
+    deinit {
+        guard deferral.settle(.failure(HTTPError.internalError)) else { return }
+        deferral.server.logger.error("A deferred request was dropped without an answer.")
+    }
+}
+
+/// The wait of one connection for its deferred answer.
+///
+/// The lock orders suspending and resuming, which may come from two threads: libmicrohttpd must be asked to
+/// resume exactly when it was asked to suspend before.
+final class Deferral: Sendable {
+    enum Outcome: Sendable {
+        case response(Response)
+        case prepared(PreparedResponse)
+        case failure(any Error)
+    }
+
+    private enum State: Sendable {
+        case running
+        case suspended(MHDConnection)
+        case settled(Outcome)
+        case taken
+    }
+
+    let id: UInt64
+    let server: Server
+    private let state = Mutex(State.running)
+
+    init(id: UInt64, server: Server) {
+        self.id = id
+        self.server = server
+    }
+
+    /// False when it was settled before.
+    @discardableResult
+    func settle(_ outcome: Outcome) -> Bool {
+        let first = state.withLock { state in
+            switch state {
+            case .running:
+                state = .settled(outcome)
+                return true
+            case .suspended(let connection):
+                state = .settled(outcome)
+                connection.resume()
+                return true
+            case .settled, .taken: return false
+            }
+        }
+        if first { server.deferrals.remove(id) }
+        return first
+    }
+
+    /// The outcome if there is one; otherwise suspends the connection, whose handler is called again later.
+    func takeOrSuspend(_ connection: MHDConnection) -> Outcome? {
+        state.withLock { state in
+            switch state {
+            case .running:
+                connection.suspend()
+                state = .suspended(connection)
+                return nil
+            case .settled(let outcome):
+                state = .taken
+                return outcome
+            case .suspended, .taken: return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+internal import CMicroHTTPD
+internal import Synchronization
+
+/// A body that is pushed piece by piece, from any thread, and holds none while it waits.
+///
+/// Once handed over in a response it may be pushed to at once. The client's going is noticed by the kernel's
+/// word, or by a write that fails.
+public final class ResponseStream: Sendable {
+    public enum Push: Sendable, Equatable {
+        case accepted
+        /// The reader is slow; nothing was taken. Drop, coalesce, or try later.
+        case full
+        /// Finished, or the client is gone; nothing will be taken any more.
+        case closed
+    }
+
+    struct State {
+        var buffer: [UInt8] = []
+        /// Bytes of `buffer` that were sent already.
+        var sent = 0
+        /// No more pushes.
+        var isFinished = false
+        /// The connection is over, or shall be.
+        var isAborted = false
+        var suspended: MHDConnection?
+        var onClose: (@Sendable () -> Void)?
+        var isUsed = false
+    }
+
+    public let capacityBytes: Int
+    let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - capacityBytes: how much may wait for a slow reader.
+    ///   - onClose: called once when the connection's part is over, for whatever reason, on any thread.
+    public init(capacityBytes: Int = 64 * 1024, onClose: (@Sendable () -> Void)? = nil) {
+        self.capacityBytes = capacityBytes
+        state.withLock { $0.onClose = onClose }
+    }
+
+    /// Takes all of `bytes` or nothing. An empty stream takes a piece of any size.
+    public func push(_ bytes: some Collection<UInt8>) -> Push {
+        state.withLock { state in
+            if state.isFinished || state.isAborted { return .closed }
+            let waiting = state.buffer.count - state.sent
+            if waiting > 0, waiting + bytes.count > capacityBytes { return .full }
+            if bytes.isEmpty { return .accepted }
+            state.buffer.append(contentsOf: bytes)
+            state.wake()
+            return .accepted
+        }
+    }
+
+    /// Ends the body after what was pushed.
+    public func finish() {
+        state.withLock { state in
+            state.isFinished = true
+            state.wake()
+        }
+    }
+
+    public var isClosed: Bool { state.withLock { $0.isFinished || $0.isAborted } }
+
+    /// Ends the connection without the rest.
+    func abort() {
+        state.withLock { state in
+            state.isAborted = true
+            state.wake()
+        }
+    }
+
+    /// The connection is over: nothing is held for it any more.
+    func closed() {
+        let onClose = state.withLock { state in
+            state.isAborted = true
+            state.suspended = nil
+            state.buffer = []
+            state.sent = 0
+            defer { state.onClose = nil }
+            return state.onClose
+        }
+        onClose?()
+    }
+
+    /// True the first time: a stream is the body of one response.
+    func claim() -> Bool {
+        state.withLock { state in
+            defer { state.isUsed = true }
+            return !state.isUsed
+        }
+    }
+}
+
+extension ResponseStream.State {
+    mutating func wake() {
+        suspended?.resume()
+        suspended = nil
+    }
+
+    /// What libmicrohttpd's content reader is to return: bytes copied, or an end; 0 when it was suspended.
+    mutating func read(into target: UnsafeMutableRawBufferPointer, _ connection: MHDConnection) -> Int {
+        if isAborted { return mhd_shim_end_with_error }
+        let waiting = buffer.count - sent
+        guard waiting > 0 else {
+            if isFinished { return mhd_shim_end_of_stream }
+            connection.suspend()
+            suspended = connection
+            return 0
+        }
+        let count = min(waiting, target.count)
+        unsafe buffer.withUnsafeBytes { bytes in
+            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[sent..<(sent + count)]))
+        }
+        sent += count
+        if sent == buffer.count {
+            buffer.removeAll(keepingCapacity: true)
+            sent = 0
+        }
+        return count
+    }
+}
