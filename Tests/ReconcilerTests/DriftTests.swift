@@ -52,6 +52,32 @@ import Tunnels
         },
     ]
 
+    @Test(arguments: cases) func aDriftIsRepairedAndShown(_ row: Case) async throws {
+        let daemon = try await Daemon()
+        await daemon.write(.create(try definition(1) { $0.mtu = 1300 }))
+        await daemon.write(.create(try definition(2)))
+        let ifindex = try #require(daemon.link("tun_1")).ifindex
+        let other = daemon.link("tun_2")
+        let operations = try row.operation()
+        try daemon.plane.edit { state in
+            for operation in operations { try state.host.perform(operation, on: ifindex) }
+        }
+        await daemon.kernelChanged()
+        // What the repair of one thing cost is found at the next word of the monitor.
+        await daemon.kernelChanged()
+        try daemon.expectAgreement()
+        let status = try daemon.status("tun_1")
+        #expect(status.drift.map { "\($0.field) \($0.desired) \($0.observed)" } == row.drift)
+        let found = Timestamp(milliseconds: ManualTime.start.milliseconds + 200)
+        #expect(status.drift.allSatisfy { $0.foundAt == found && $0.repairedAt == found })
+        #expect(status.epoch == (operations == [.delete] ? 2 : 1))
+        #expect((status.ifindex == ifindex) == (operations != [.delete]))
+        #expect(daemon.link("tun_2") == other)
+        #expect(try daemon.status("tun_2").drift == [])
+        #expect(try daemon.events() == [.created, .created, .drifted, .repaired])
+        #expect(daemon.reconciler.counters.repairs.load(ordering: .relaxed) == 1)
+    }
+
     @Test func aBurstOfChangesIsLookedAtOnce() async throws {
         let daemon = try await Daemon()
         await daemon.write(.create(try definition(1)))
@@ -121,6 +147,60 @@ import Tunnels
         #expect(try daemon.status("tun_1").drift.count == 1)
         await daemon.write(.put(try definition(1) { $0.mtu = 1350 }))
         #expect(try daemon.status("tun_1").drift == [])
+    }
+
+    @Test func aDriftThatCannotBeRepairedAtOnceIsRepairedLater() async throws {
+        let daemon = try await Daemon()
+        await daemon.write(.create(try definition(1) { $0.mtu = 1300 }))
+        let ifindex = try #require(daemon.link("tun_1")).ifindex
+        daemon.plane.refuse { _ in true }
+        try daemon.plane.edit { try $0.host.perform(.setMTU(1400), on: ifindex) }
+        await daemon.kernelChanged()
+        #expect(try daemon.status("tun_1").state == .failed)
+        #expect(try daemon.status("tun_1").problem == .refused)
+        #expect(try daemon.status("tun_1").drift.map(\.repairedAt) == [nil])
+        #expect(try daemon.events() == [.created, .drifted, .failed])
+        daemon.plane.refuseNothing()
+        await daemon.advance(by: .seconds(1))
+        try daemon.expectAgreement()
+        #expect(try daemon.status("tun_1").drift.count == 1)
+        #expect(try daemon.status("tun_1").drift.allSatisfy { $0.repairedAt != nil })
+        #expect(try daemon.events() == [.created, .drifted, .failed, .repaired])
+        #expect(daemon.reconciler.counters.repairs.load(ordering: .relaxed) == 1)
+    }
+
+    @Test func whatSomebodyRepairsByHandIsSeen() async throws {
+        let daemon = try await Daemon()
+        await daemon.write(.create(try definition(1) { $0.mtu = 1300 }))
+        let ifindex = try #require(daemon.link("tun_1")).ifindex
+        daemon.plane.refuse { _ in true }
+        try daemon.plane.edit { try $0.host.perform(.setMTU(1400), on: ifindex) }
+        await daemon.kernelChanged()
+        try daemon.plane.edit { try $0.host.perform(.setMTU(1300), on: ifindex) }
+        await daemon.kernelChanged()
+        try daemon.expectAgreement()
+    }
+
+    @Test func aForeignLinkInTheWayIsNamedAndLeftAlone() async throws {
+        let daemon = try await Daemon()
+        await daemon.write(.create(try definition(1)))
+        let ifindex = try #require(daemon.link("tun_1")).ifindex
+        try daemon.plane.edit { state in
+            try state.host.perform(.delete, on: ifindex)
+            state.host.addForeign(name: "tun_1", kind: "dummy")
+        }
+        await daemon.kernelChanged()
+        let status = try daemon.status("tun_1")
+        #expect(status.state == .failed)
+        #expect(status.problem?.code == .nameTaken)
+        #expect(daemon.link("tun_1")?.kind == "dummy")
+        #expect(try daemon.events() == [.created, .failed])
+        // It goes away; the tunnel comes back by itself.
+        let foreign = try #require(daemon.link("tun_1")).ifindex
+        try daemon.plane.edit { try $0.host.perform(.delete, on: foreign) }
+        await daemon.advance(by: .seconds(2))
+        try daemon.expectAgreement()
+        #expect(try daemon.status("tun_1").epoch == 2)
     }
 
     @Test func aLinkWhoseMarkWasWipedIsForeign() async throws {
