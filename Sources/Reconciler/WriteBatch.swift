@@ -63,7 +63,11 @@ extension Reconciler {
     }
 
     private func storeAndAsk(_ items: inout [BatchItem]) -> Attempt {
-        for position in items.indices { items[position].step = nil }
+        for position in items.indices {
+            items[position].step = nil
+            // What the database said of it may rest on what was taken back since.
+            if items[position].asked == nil { items[position].refusal = nil }
+        }
         do throws(WriteError<KernelRefusal>) {
             try store.write { (transaction) throws(KernelRefusal) in
                 for position in items.indices { take(&items[position], in: &transaction) }

@@ -83,6 +83,39 @@ import Tunnels
         try daemon.expectAgreement()
     }
 
+    @Test func oneRefusedOfFiftyLeavesTheOthersInOneTransactionMore() async throws {
+        let daemon = try await Daemon()
+        let commits = try Commits(daemon.store)
+        daemon.plane.refuse { $0.name == "tun_25" }
+        let answers = await daemon.together(try (1...50).map { .create(try definition($0)) })
+        for (position, answer) in answers.enumerated() {
+            #expect(answer.word == (position == 24 ? "host: kernel-refused" : "created"))
+        }
+        guard case .failure(.host(.refused)) = answers[24] else {
+            Issue.record("not the kernel's words")
+            return
+        }
+        #expect(try daemon.store.tunnels().count == 49)
+        #expect(commits.counts == .init(commits: 1, rollbacks: 1))
+        // What the kernel took isn't sent again.
+        #expect(daemon.plane.applied.map(\.count) == [50])
+        #expect(daemon.reconciler.counters.batches.load(ordering: .relaxed) == 1)
+        #expect(daemon.reconciler.counters.writes.load(ordering: .relaxed) == 49)
+        #expect(daemon.reconciler.counters.refusals.load(ordering: .relaxed) == 1)
+        #expect(try daemon.events().count == 49)
+        try daemon.expectAgreement()
+    }
+
+    @Test func whoeverWasRefusedForARefusedTunnelIsAskedAgain() async throws {
+        let daemon = try await Daemon()
+        daemon.plane.refuse { $0.name == "tun_1" }
+        let first = try definition(1)
+        let second = try definition(2) { $0.remote = first.remote }
+        let answers = await daemon.together([.create(first), .create(second)])
+        #expect(answers.map(\.word) == ["host: kernel-refused", "created"])
+        try daemon.expectAgreement()
+    }
+
     // MARK: - By the database
 
     @Test func whatAnotherTunnelHasIsTaken() async throws {
