@@ -70,7 +70,11 @@ extension Reconciler {
         }
         do throws(WriteError<KernelRefusal>) {
             try store.write { (transaction) throws(KernelRefusal) in
-                for position in items.indices { take(&items[position], in: &transaction) }
+                var room = limits.tunnels - managed.count
+                for position in items.indices {
+                    take(&items[position], room: room, in: &transaction)
+                    if let step = items[position].step, step.former == nil { room -= 1 }
+                }
                 try askKernel(&items)
             }
             return .done
@@ -85,13 +89,15 @@ extension Reconciler {
     }
 
     /// Lets the database have its say on one write.
-    private func take(_ item: inout BatchItem, in transaction: inout Transaction) {
+    ///
+    /// - Parameter room: how many more tunnels there may be.
+    private func take(_ item: inout BatchItem, room: Int, in transaction: inout Transaction) {
         guard item.refusal == nil, item.unchanged == nil else { return }
         do throws(WriteRefusal) {
             // Decided once: the kernel has the id that it was given.
             let decision =
                 if let asked = item.asked { WriteDecision.step(asked.step) } else {
-                    try decide(item.pending.write)
+                    try decide(item.pending.write, room: room)
                 }
             switch decision {
             case .step(let step):

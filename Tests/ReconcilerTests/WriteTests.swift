@@ -220,6 +220,16 @@ import Tunnels
         try daemon.expectAgreement()
     }
 
+    @Test func thereAreAsManyTunnelsAsTheLimit() async throws {
+        var limits = Reconciler.Limits()
+        limits.tunnels = 2
+        let daemon = try await Daemon(limits: limits)
+        let answers = await daemon.together(try (1...4).map { .create(try definition($0)) })
+        #expect(answers.map(\.word) == ["created", "created", "too many: 2", "too many: 2"])
+        #expect(await daemon.write(.put(try definition(1) { $0.mtu = 1300 })).word == "changed")
+        try daemon.expectAgreement()
+    }
+
     @Test func afterAStopNothingIsWritten() async throws {
         let daemon = try await Daemon()
         await daemon.write(.create(try definition(1)))
