@@ -20,6 +20,7 @@ extension Reconciler {
     /// from outside, the slow tick and what was left to do.
     func look() {
         armMonitor()
+        isBehind = false
         counters.looks.increment()
         var news = News()
         // Once more after a change: the kernel does more than it is asked (deleting an address takes its secondaries

@@ -49,6 +49,8 @@ extension Reconciler {
 
     /// Stores the writes in one transaction, brings them to the kernel in one batch, commits, and answers.
     func carryOut(_ batch: [PendingWrite]) {
+        // A name or endpoints that an asynchronous write gave up may still be in the kernel.
+        if isBehind, batch.contains(where: { !$0.write.isAsynchronous }) { look() }
         var items = batch.map { BatchItem(pending: $0) }
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}

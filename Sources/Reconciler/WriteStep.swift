@@ -104,7 +104,7 @@ extension Reconciler {
         guard let wanted = step.wanted else {
             managed[step.id] = nil
             directory.remove(step.id)
-            if result == nil { scheduleLook(after: .zero) }
+            if result == nil { fallBehind() }
             return .deleted
         }
         var entry =
@@ -120,10 +120,16 @@ extension Reconciler {
             if isNew, entry.hasHadLink { record([], renewed: [step.id]) }
         } else {
             settle(entry)
-            scheduleLook(after: .zero)
+            fallBehind()
         }
         let view = directory.view(.id(step.id)) ?? TunnelView(tunnel: wanted, status: entry.status)
         return step.former == nil ? .created(view) : .changed(view)
+    }
+
+    /// The kernel follows later.
+    private func fallBehind() {
+        isBehind = true
+        scheduleLook(after: .zero)
     }
 
     private func entry(_ key: TunnelKey) -> Managed? {

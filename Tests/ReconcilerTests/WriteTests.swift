@@ -220,6 +220,15 @@ import Tunnels
         try daemon.expectAgreement()
     }
 
+    @Test func aNameIsFreeRightAfterItsAsynchronousDelete() async throws {
+        let daemon = try await Daemon()
+        await daemon.write(.create(try definition(1)))
+        await daemon.write(.delete(.name(try name("tun_1"))), isAsynchronous: true)
+        #expect(await daemon.write(.create(try definition(1))).word == "created")
+        await daemon.advance()
+        try daemon.expectAgreement()
+    }
+
     @Test func thereAreAsManyTunnelsAsTheLimit() async throws {
         var limits = Reconciler.Limits()
         limits.tunnels = 2
