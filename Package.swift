@@ -39,7 +39,8 @@ let package = Package(
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
         .target(
             name: "TunnelAPI", dependencies: ["HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
-            swiftSettings: strict),
+            // A link to the contract at the top.
+            resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
         .executableTarget(
             name: "tunneld",
             dependencies: [
@@ -48,9 +49,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "TunnelsTests", dependencies: ["Tunnels"], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: strict),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
             resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
+        .testTarget(
+            name: "TunnelAPITests", dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
+            swiftSettings: strict),
     ]
 )

@@ -75,10 +75,11 @@ CREATE TABLE tunnel_epoch (
     epoch INTEGER NOT NULL CHECK (epoch >= 2)
 ) STRICT, WITHOUT ROWID;
 
--- What happened to tunnels. Rows outlive their tunnel, so nothing is referenced; ids are cursors of
--- streams and are never given twice.
+-- What happened to tunnels. Rows outlive their tunnel, so nothing is referenced. Ids are cursors of streams
+-- and are never given twice: the latest row is never removed. (AUTOINCREMENT would ensure the same with one
+-- more page to write in each transaction.)
 CREATE TABLE event (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     type TEXT NOT NULL CHECK (type <> ''),
     tunnel_id TEXT NOT NULL,
@@ -89,7 +90,7 @@ CREATE TABLE event (
 
 -- Who did what. tunnel_* are NULL where a token was acted on, token_id where a tunnel was.
 CREATE TABLE audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     actor TEXT NOT NULL CHECK (actor <> ''),
     action TEXT NOT NULL CHECK (action <> ''),

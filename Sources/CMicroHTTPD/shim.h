@@ -86,6 +86,21 @@ static inline size_t mhd_shim_header_size(struct MHD_Connection *connection) {
     return info ? info->header_size : 0;
 }
 
+/* libmicrohttpd hands the target out as const, in its own buffer, where it cuts it up next. */
+static inline void mhd_shim_hide_query(const char *target) {
+    char *mark = (char *)strchr(target, '?');
+    if (mark && mark[1]) mark[1] = 0;
+}
+
+static inline void mhd_shim_hide_cookies(struct MHD_Connection *connection, const unsigned char *name) {
+    MHD_set_connection_value(connection, MHD_HEADER_KIND, (const char *)name, "");
+}
+
+/* MHD_set_response_options is variadic. */
+static inline void mhd_shim_do_not_chunk(struct MHD_Response *response) {
+    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 /* Writes a log line of libmicrohttpd, without its line end, into `text`. Returns the status of the error page
    that the line announces, 0 for any other line. */
 static inline unsigned int mhd_shim_log_line(const char *format, va_list arguments, char *text, size_t capacity) {

@@ -2,7 +2,7 @@ internal import CMicroHTTPD
 internal import Logging
 
 // What libmicrohttpd calls, from its own threads. `context` is the server; a connection's socket context is its
-// `Connection`, a request's is its `Exchange`; each is retained when it is handed over and released at the end.
+// `Connection`, which owns the request's, an `Exchange`.
 
 private func server(_ context: UnsafeMutableRawPointer?) -> Server? {
     guard let context = unsafe context else { return nil }
@@ -31,12 +31,23 @@ func connectionChanged(
         unsafe socketContext.pointee = Unmanaged.passRetained(opened).toOpaque()
     default:
         guard let pointer = unsafe socketContext.pointee else { return }
-        server.closed(unsafe Unmanaged<Connection>.fromOpaque(pointer).takeRetainedValue())
+        let closed = unsafe Unmanaged<Connection>.fromOpaque(pointer).takeRetainedValue()
+        unsafe closed.exchange?.abandon()
+        unsafe closed.exchange = nil
+        server.closed(closed)
         unsafe socketContext.pointee = nil
     }
 }
 
+/// The name of the field that hides cookies; known by its address.
+let hidingCookies: StaticString = "Cookie"
+
 /// Called with the target as it was sent, before anything of it is decoded or cut.
+///
+/// Next, libmicrohttpd 0.9.75 would make a record of each item of the query, and later of each cookie, none of
+/// them used here. When these don't fit its memory it goes wrong: for the query the connection hangs, for
+/// cookies the answer's head is sent twice. So the query is hidden from it, by a NUL behind the question mark;
+/// and the cookies, by an empty `Cookie` before all others, of which it looks at the first.
 func requestLineReceived(
     _ context: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ connection: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
@@ -47,7 +58,10 @@ func requestLineReceived(
     guard connection.move(from: .awaiting, to: .receiving) else { return nil }
     let exchange = unsafe Exchange(
         connection: connection, mhd: MHDConnection(mhd), target: UnsafeBufferPointer(cString: target))
-    return unsafe Unmanaged.passRetained(exchange).toOpaque()
+    unsafe connection.exchange = exchange
+    unsafe mhd_shim_hide_query(target)
+    unsafe mhd_shim_hide_cookies(mhd, hidingCookies.utf8Start)
+    return unsafe Unmanaged.passUnretained(exchange).toOpaque()
 }
 
 /// Each segment and each query item is decoded by `Target`, after splitting: nothing is to be done here.
@@ -79,11 +93,11 @@ func requestCompleted(
     _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
     _ requestContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ reason: MHD_RequestTerminationCode
 ) {
-    guard let requestContext = unsafe requestContext, let pointer = unsafe requestContext.pointee else {
-        return
-    }
-    unsafe requestContext.pointee = nil
-    unsafe Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue().complete()
+    guard let mhd = unsafe connection, let pointer = unsafe mhd_shim_context(mhd) else { return }
+    unsafe requestContext?.pointee = nil
+    let connection = unsafe Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
+    unsafe connection.exchange?.complete()
+    unsafe connection.exchange = nil
 }
 
 func logLine(

@@ -26,6 +26,8 @@ final class Connection: Sendable {
     let descriptor: Int32
     private let phase = Atomic(Phase.awaiting)
     private let since = Atomic(mhd_shim_coarse_milliseconds())
+    /// The request that is being read or answered. Unsafe: touched only by the connection's own thread.
+    nonisolated(unsafe) var exchange: Exchange?
     /// Set when what follows in the byte stream can't be trusted to be a request.
     private let exhausted = Atomic(false)
 
@@ -67,17 +69,31 @@ final class Connection: Sendable {
     /// heard of here: but if it were idle, libmicrohttpd would have closed it after `inactivity`.
     func cutIfOverdue(now: Int64, limits: Limits) {
         let old = phase.load(ordering: .acquiring)
-        let bound: Duration? =
-            switch old {
-            case .awaiting: limits.inactivityRounded + limits.requestTime
-            case .receiving: limits.requestTime
-            case .sending: limits.responseTime
-            case .answering, .streaming, .cut: nil
-            }
-        guard let bound, now - since.load(ordering: .relaxed) > bound.milliseconds else { return }
-        guard move(from: old, to: .cut) else { return }
-        if old != .sending { sendLast(server.response(to: HTTPError.requestTimeout, nil)) }
+        let spent = now - since.load(ordering: .relaxed)
+        let bound: Duration
+        switch old {
+        case .awaiting: bound = limits.inactivityRounded + limits.requestTime
+        case .receiving: bound = limits.requestTime
+        case .sending: bound = limits.responseTime
+        case .answering, .streaming, .cut: return
+        }
+        if spent > bound.milliseconds {
+            guard move(from: old, to: .cut) else { return }
+            if old != .sending { sendLast(server.response(to: HTTPError.requestTimeout, nil)) }
+        } else {
+            // The client has gone, and libmicrohttpd, which is told once of bytes and end together, reads only
+            // the bytes.
+            guard old != .sending, spent > Int64(limits.sweepMilliseconds), hasEnded,
+                move(from: old, to: .cut)
+            else { return }
+        }
         _ = shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+
+    /// Everything was read, and nothing more will come.
+    private var hasEnded: Bool {
+        var byte: UInt8 = 0
+        return unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
     }
 
     /// Writes an answer past libmicrohttpd, which itself has nothing to send in this phase; best effort.

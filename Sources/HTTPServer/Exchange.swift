@@ -170,6 +170,8 @@ final class Exchange {
         }
         guard let handle = unsafe made ?? response.makeHandle(closing: isLast) else { return .NO }
         defer { unsafe MHD_destroy_response(handle) }
+        // libmicrohttpd 0.9.75 ends a chunked answer to HEAD with the last chunk that a body would have.
+        if reader != nil, method == .head { unsafe mhd_shim_do_not_chunk(handle) }
         let next: Connection.Phase = reader == nil ? .sending : .streaming
         guard connection.move(from: .answering, to: next) else { return .NO }
         return unsafe queue(response.status, handle, response.byteCount)
@@ -179,6 +181,18 @@ final class Exchange {
         self.status = status
         sentBytes = method == .head ? 0 : bytes
         return unsafe MHD_queue_response(mhd.pointer, UInt32(status), handle)
+    }
+
+    /// libmicrohttpd gave the connection up without completing the request, which it does when it was refused
+    /// a page of its own: see `OwnErrorPage`. The socket is open still.
+    func abandon() {
+        if connection.move(from: .receiving, to: .cut) {
+            server.watch.linger(connection.descriptor)
+            connection.sendLast(
+                server.response(
+                    to: HTTPError.badRequest("Content-Length must be a number, and a small one."), nil))
+        }
+        complete()
     }
 
     /// libmicrohttpd is done with the request, answered or not.
@@ -263,6 +277,7 @@ private func addField(
     _ value: UnsafePointer<CChar>?, _ valueLength: Int
 ) -> MHD_Result {
     guard let context = unsafe context, let name = unsafe name, let value = unsafe value else { return .NO }
+    if unsafe UnsafeRawPointer(name) == UnsafeRawPointer(hidingCookies.utf8Start) { return .YES }
     let head = unsafe context.assumingMemoryBound(to: Head.self)
     let more = unsafe head.pointee.add(
         name: UnsafeBufferPointer(start: name, length: nameLength),

@@ -10,13 +10,14 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: String) throws(ListenError) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
-            guard path.hasPrefix("/") else {
-                throw .badAddress(text, "A unix socket's path must be absolute.")
+            guard !path.isEmpty else {
+                throw .badAddress(text, "Name the socket's file, as unix:/run/tunneld/tunneld.sock.")
             }
             self = .unix(path: path)
             return
         }
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+        guard let colon = text.lastIndex(of: ":"), let port = Self.port(text[text.index(after: colon)...])
+        else {
             throw .badAddress(text, "Write address:port, with a port from 0 to 65535.")
         }
         var host = text[..<colon]
@@ -36,6 +37,10 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
             address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
         case .unix(let path): "unix:\(path)"
         }
+    }
+
+    private static func port(_ text: Substring) -> UInt16? {
+        text.utf8.allSatisfy(\.isDigit) ? UInt16(text) : nil
     }
 
     private static func isNumeric(_ family: Int32, _ text: String) -> Bool {

@@ -142,10 +142,12 @@ extension ListenSocket {
         let address = try Self.unix(path)
         try Self.removeStale(path, address, wanted)
         let descriptor = try Self.open(AF_UNIX)
+        var isBound = false
         do throws(ListenError) {
             guard Self.bind(descriptor, address) == 0 else {
                 throw ListenError(binding: wanted, errno: errno)
             }
+            isBound = true
             // Nobody can connect before listen(2), so mode and group are right by then.
             if let group { try Self.give(path, to: group, wanted) }
             guard unsafe chmod(path, 0o660) == 0 else { throw ListenError(binding: wanted, errno: errno) }
@@ -155,6 +157,7 @@ extension ListenSocket {
             self.init(descriptor: descriptor, address: wanted)
             self.file = (file.st_dev, file.st_ino)
         } catch {
+            if isBound { _ = unsafe unlink(path) }
             _ = CMicroHTTPD.close(descriptor)
             throw error
         }

@@ -44,7 +44,14 @@ enum OwnErrorPage {
     }
 
     /// The page for the error just announced; without one, a page without content.
-    static func makeHandle() -> OpaquePointer? {
+    ///
+    /// Where Content-Length is at fault, libmicrohttpd 0.9.75 sends the answer's head twice. Refused the page,
+    /// it gives the connection up, and `Exchange.abandon` answers.
+    static func makeHandle(for page: UnsafePointer<CChar>) -> OpaquePointer? {
+        if unsafe strstr(page, "Content-Length") != nil {
+            _ = take()
+            return nil
+        }
         guard let announcement = take() else { return unsafe Response.makeHandle(copying: []) }
         let server = announcement.server
         var response = server.response(
@@ -61,5 +68,6 @@ enum OwnErrorPage {
 public func libmicrohttpdMakesErrorPage(
     _ size: Int, _ content: UnsafeMutableRawPointer?, _ mode: UInt32
 ) -> OpaquePointer? {
-    unsafe OwnErrorPage.makeHandle()
+    guard let content = unsafe content else { return nil }
+    return unsafe OwnErrorPage.makeHandle(for: content.assumingMemoryBound(to: CChar.self))
 }

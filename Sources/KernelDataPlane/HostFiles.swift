@@ -24,10 +24,6 @@ public struct HostFiles: Sendable {
             canAdministerNetwork: capabilities >> 12 & 1 == 1, canLoadModules: capabilities >> 16 & 1 == 1)
     }
 
-    var hasIPv6: Bool {
-        FileManager.default.fileExists(atPath: root + "/proc/sys/net/ipv6")
-    }
-
     func modules() -> [HostReport.Module] {
         let loaded = Set(
             lines("/proc/modules").compactMap { $0.split(separator: " ").first.map(String.init) })

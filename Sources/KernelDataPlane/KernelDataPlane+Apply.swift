@@ -53,12 +53,12 @@ extension KernelDataPlane {
             var link = Link(index: index, name: name.text, info: .ipip(IPTunnel(parameters)))
             link.mtu = mtu.map { UInt32($0) }
             link.group = Mark.group
-            link.flags = up ? .up : []
-            // ipip carries no IPv6, and a link-local address on each link makes creating them quadratic.
-            link.ipv6AddressGeneration = hasIPv6 ? IPv6AddressGeneration.none : nil
-            // An alias is ignored in the message that creates.
-            let alias = LinkChange(alias: Mark.alias(of: plan.tunnel))
-            return [.createLink(link), .setLink(index, alias)]
+            // Up at the end: a link that comes up with IPv6 gets a link-local address, which ipip can't carry, and
+            // which makes creating many links quadratic. Neither that nor an alias is taken in a create.
+            return [
+                .createLink(link), .setLink(index, LinkChange(ipv6AddressGeneration: .off)),
+                .setLink(index, LinkChange(up: up, alias: Mark.alias(of: plan.tunnel))),
+            ]
         case .change(_, let parameters):
             return [.changeLink(Link(index: index, info: .ipip(IPTunnel(parameters))))]
         case .rename(let name): return [.setLink(index, LinkChange(name: name.text))]
@@ -76,7 +76,10 @@ extension KernelDataPlane {
         of plan: TunnelPlan, _ messages: Messages, _ outcomes: ArraySlice<NetlinkSocket.Outcome>
     ) -> Result<AppliedLink?, TunnelProblem> {
         for (request, outcome) in zip(messages.requests, outcomes) {
-            guard case .failure(let error) = outcome, !error.isAbsence(in: request) else { continue }
+            // A kernel without IPv6, or a link too small for it, needs none of it switched off.
+            guard case .failure(let error) = outcome, !error.isAbsence(in: request),
+                error.code != .addressFamilyNotSupported
+            else { continue }
             let problem = explain(error, in: plan)
             // A create that stopped leaves no link.
             if plan.ifindex == nil, case .success? = outcomes.first {

@@ -12,17 +12,18 @@ public final class KernelDataPlane: DataPlane {
     /// Link groups in use, as far as seen.
     var groups: Set<UInt32> = []
     let modules: ModuleWatch
+    let underlay: UnderlayWatch
+    /// The entry that each look-up ended at; nil inside where there was none.
+    var knownRoutes: [PathLookup: Route?] = [:]
 
     /// The kernel's own count begins at 1 and won't get here.
     static let firstIndex: UInt32 = 1 << 20
 
-    /// A kernel without IPv6 refuses to be told about it.
-    let hasIPv6: Bool
-
     /// - Throws: where netlink can't be had at all.
-    public init(host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter())
-        throws(TunnelProblem)
-    {
+    public init(
+        host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter(),
+        underlay: UnderlayWatch = UnderlayWatch()
+    ) throws(TunnelProblem) {
         do throws(NetlinkError) {
             socket = try NetlinkSocket()
         } catch {
@@ -30,7 +31,11 @@ public final class KernelDataPlane: DataPlane {
         }
         self.counters = counters
         modules = ModuleWatch(host)
-        hasIPv6 = host.hasIPv6
+        self.underlay = underlay
+    }
+
+    public func forget() {
+        knownRoutes = [:]
     }
 
     public func newlyLoadedModules() -> [String] {
@@ -44,7 +49,7 @@ public final class KernelDataPlane: DataPlane {
 
     /// Keeps our choice of indexes and groups clear of what was seen.
     func noteUse(of link: Link) {
-        if link.index >= nextIndex { nextIndex = link.index + 1 }
+        if link.index >= nextIndex, link.index < UInt32(Int32.max) { nextIndex = link.index + 1 }
         if let group = link.group, group > Mark.group, group <= Mark.lastGroup { groups.insert(group) }
     }
 }

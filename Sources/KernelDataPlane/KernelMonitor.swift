@@ -19,8 +19,13 @@ public final class KernelMonitor: Sendable {
     /// How often events were lost.
     public var overflows: Int { overflowCounter.load(ordering: .relaxed) }
 
+    private let underlay: UnderlayWatch
+
     /// Listens in the network namespace of the thread that calls, from now on.
-    public init() throws(TunnelProblem) {
+    ///
+    /// - Parameter underlay: the data plane's.
+    public init(underlay: UnderlayWatch) throws(TunnelProblem) {
+        self.underlay = underlay
         do throws(NetlinkError) {
             state = Mutex(State(monitor: try LinkMonitor()))
         } catch {
@@ -45,6 +50,7 @@ public final class KernelMonitor: Sendable {
     public func arm() {
         state.withLock { state in
             while let changes = try? state.monitor.read(), !changes.isEmpty {
+                underlay.mark(changes)
                 if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
             }
             if state.isSuspended { state.source?.resume() }

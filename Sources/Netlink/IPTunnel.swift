@@ -13,7 +13,7 @@ public struct IPTunnel: Hashable, Sendable {
     public var remote: IPv4
     /// Ifindex of the underlay link that the outer packets must leave through; 0 for any.
     public var link: UInt32 = 0
-    /// Outer ttl; 0 inherits the inner packet's. Others need `pmtudisc`.
+    /// Outer ttl; 0 inherits the inner packet's. With another the kernel switches `pmtudisc` on, and doesn't say.
     public var ttl: UInt8 = 0
     /// Outer tos; 1 inherits the inner packet's.
     public var tos: UInt8 = 0

@@ -14,7 +14,7 @@ internal import CMnl
     /// - Parameters:
     ///   - groups: multicast groups as the bit mask of `bind` (`RTMGRP_…`).
     ///   - receiveBuffer: how much may wait for us, in bytes.
-    init(groups: UInt32 = 0, receiveBuffer: Int32 = 32 << 20) throws(NetlinkError) {
+    init(groups: UInt32 = 0, receiveBuffer: Int32) throws(NetlinkError) {
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         guard let socket = unsafe mnl_socket_open2(NETLINK_ROUTE, flags) else {
             throw NetlinkError.last("open a netlink socket")

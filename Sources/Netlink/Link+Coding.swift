@@ -60,22 +60,6 @@ extension Link {
         }
         if let counters { counters.put(IFLA_STATS64, into: &writer) }
         info?.put(into: &writer)
-        if let ipv6AddressGeneration {
-            writer.nested(IFLA_AF_SPEC) { families in
-                families.nested(Int(AF_INET6)) { ipv6 in
-                    ipv6.put(IFLA_INET6_ADDR_GEN_MODE, ipv6AddressGeneration.number)
-                }
-            }
-        }
         writer.put(other)
-    }
-}
-
-extension IPv6AddressGeneration {
-    fileprivate var number: UInt8 {
-        switch self {
-        case .none: UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue)
-        case .eui64: UInt8(IN6_ADDR_GEN_MODE_EUI64.rawValue)
-        }
     }
 }

@@ -10,6 +10,9 @@ extension Request {
     }
 
     /// Changes what the driver of a link is set to, in place (`ip link change`). Leaves its flags alone.
+    ///
+    /// Give it the MTU too where one was chosen: with a new underlay link or fwmark, `ipip` sets it to what the
+    /// underlay allows unless the message has one (`ip_tunnel_update`).
     public static func changeLink(_ link: Link) -> Request {
         var link = link
         link.flags = []
@@ -24,8 +27,9 @@ extension Request {
         link.group = change.group
         link.alias = change.alias
         link.namespace = change.namespace
-        return Request(
-            "set link number \(index)", type: RTM_SETLINK, link.body(changing: change.up == nil ? [] : .up))
+        var body = link.body(changing: change.up == nil ? [] : .up)
+        change.ipv6AddressGeneration?.put(into: &body)
+        return Request("set link number \(index)", type: RTM_SETLINK, body)
     }
 
     /// `ENODEV` when it isn't there (`ip link delete`).
@@ -72,19 +76,37 @@ public struct LinkChange: Hashable, Sendable {
     /// An empty one removes it.
     public var alias: String?
     public var group: UInt32?
+    /// How the link gets IPv6 addresses of its own. It takes a message of its own between creating a link and
+    /// switching it on: a create that says it is refused with `EAFNOSUPPORT` (checked on 6.1 and 6.18), and in a
+    /// message that also switches on it comes too late. `EAFNOSUPPORT` on a kernel without IPv6.
+    public var ipv6AddressGeneration: IPv6AddressGeneration?
     /// Moves the link into that network namespace.
     public var namespace: NamespaceReference?
 
     public init(
         up: Bool? = nil, mtu: UInt32? = nil, name: String? = nil, alias: String? = nil, group: UInt32? = nil,
-        namespace: NamespaceReference? = nil
+        ipv6AddressGeneration: IPv6AddressGeneration? = nil, namespace: NamespaceReference? = nil
     ) {
         self.up = up
         self.mtu = mtu
         self.name = name
         self.alias = alias
         self.group = group
+        self.ipv6AddressGeneration = ipv6AddressGeneration
         self.namespace = namespace
+    }
+}
+
+extension IPv6AddressGeneration {
+    fileprivate func put(into writer: inout MessageWriter) {
+        let number =
+            switch self {
+            case .off: UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue)
+            case .eui64: UInt8(IN6_ADDR_GEN_MODE_EUI64.rawValue)
+            }
+        writer.nested(IFLA_AF_SPEC) { families in
+            families.nested(Int(AF_INET6)) { $0.put(IFLA_INET6_ADDR_GEN_MODE, number) }
+        }
     }
 }
 

@@ -22,8 +22,6 @@ public struct Link: Hashable, Sendable {
     public var counters: LinkCounters?
     /// Where the link shall be created, or moved to. Only sent, never read.
     public var namespace: NamespaceReference?
-    /// Sent in a create only. Nil leaves `IFLA_AF_SPEC` out, as a kernel without IPv6 demands.
-    public var ipv6AddressGeneration: IPv6AddressGeneration?
     /// `ARPHRD_…`: what kind of hardware address the link has.
     public var hardwareType: UInt16 = 0
     public var other = RawAttributes()
@@ -78,7 +76,10 @@ public struct OperationalState: RawRepresentable, Hashable, Sendable {
 
 /// How the link gets IPv6 addresses of its own (`IFLA_INET6_ADDR_GEN_MODE`).
 public enum IPv6AddressGeneration: Hashable, Sendable {
-    case none, eui64
+    /// `IN6_ADDR_GEN_MODE_NONE`: none at all.
+    case off
+    /// A link-local one from the hardware address.
+    case eui64
 }
 
 /// A network namespace, as the kernel takes it in a message.

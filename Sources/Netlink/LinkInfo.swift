@@ -22,7 +22,7 @@ public struct LinkInfo: Hashable, Sendable {
     public static func ipip(_ tunnel: IPTunnel) -> LinkInfo {
         LinkInfo(kind: IPTunnel.kind, data: .ipip(tunnel))
     }
-    /// A pair; the peer's `namespace` says where its end shall be.
+    /// A pair; the peer's `namespace` says where its end shall be. The kernel can't create the peer switched on.
     public static func veth(peer: Link) -> LinkInfo { LinkInfo(kind: "veth", data: .veth(peer: peer)) }
 
     init(kind: String?, data: Data) {

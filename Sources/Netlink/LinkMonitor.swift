@@ -58,7 +58,8 @@ public struct Changes: Hashable, Sendable {
         public var kind: Kind
         /// Ifindex; 0 for a route without a link of its own.
         public var interface: UInt32
-        /// `NetlinkSocket.portID` of whoever asked for it; 0 when the kernel did it by itself.
+        /// `NetlinkSocket.portID` of whoever asked for it; 0 when the kernel did it by itself, and for all
+        /// changes of links, where it doesn't say (checked on 6.18).
         public var sender: UInt32
     }
 
@@ -76,7 +77,8 @@ public struct Changes: Hashable, Sendable {
     /// Who made the routes that changed; empty when none did.
     public var routeProtocols: Set<RouteProtocol> { Set(events.lazy.compactMap(\.routeProtocol)) }
 
-    /// Whether all of it, with nothing lost, was asked for by this socket.
+    /// Whether all of it, with nothing lost, is known to have been asked for by this socket: never, when a link
+    /// changed.
     public func all(by portID: UInt32) -> Bool {
         !overflowed && events.allSatisfy { $0.sender == portID }
     }

@@ -26,6 +26,14 @@ public enum Message: Hashable, Sendable {
     }
 }
 
+extension Message {
+    public var link: Link? { if case .link(let link) = self { link } else { nil } }
+    public var route: Route? { if case .route(let route) = self { route } else { nil } }
+    public var statistics: LinkStatistics? {
+        if case .statistics(let statistics) = self { statistics } else { nil }
+    }
+}
+
 extension RawSpan {
     /// Each header of rtnetlink begins with the address family.
     var isIPv4: Bool { (try? load(UInt8.self)) == UInt8(AF_INET) }

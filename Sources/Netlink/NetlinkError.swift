@@ -92,16 +92,13 @@ extension NetlinkError {
 
 /// Bytes that aren't what the protocol says, or a value that can't be put into it.
 struct Malformed: Error, Hashable, CustomStringConvertible {
-    let what: StaticString
+    let what: String
     var type: Int?
 
-    init(_ what: StaticString, type: Int? = nil) {
+    init(_ what: String, type: Int? = nil) {
         self.what = what
         self.type = type
     }
 
-    var description: String { type.map { "\(what) (attribute \($0))" } ?? "\(what)" }
-
-    static func == (left: Malformed, right: Malformed) -> Bool { left.description == right.description }
-    func hash(into hasher: inout Hasher) { hasher.combine(description) }
+    var description: String { type.map { "\(what) (attribute \($0))" } ?? what }
 }

@@ -15,12 +15,14 @@ public final class NetlinkSocket {
     private var sequence: UInt32 = 0
     private var sendBuffer: [UInt8] = []
     private var receiveBuffer = [UInt8](repeating: 0, count: NetlinkSocket.datagramSize)
-    /// Set while a dump's closure runs: the rest of the dump would be lost to whatever else is received.
+    /// Set while answers are outstanding: a dump's closure must not ask for more, whose answers would come after.
     private var isBusy = false
 
     /// - Throws: `EPERM`, `EMFILE` and the like.
-    public init() throws(NetlinkError) {
-        transport = .kernel(try KernelSocket())
+    public convenience init() throws(NetlinkError) { try self.init(receiveBuffer: 32 << 20) }
+
+    init(receiveBuffer: Int32) throws(NetlinkError) {
+        transport = .kernel(try KernelSocket(receiveBuffer: receiveBuffer))
     }
 
     /// The seam for tests: a function from what was sent to the datagrams that come back.
@@ -58,7 +60,7 @@ public final class NetlinkSocket {
         return first
     }
 
-    /// Receives one datagram and shows it to `body`; false when `wait` is and nothing is there.
+    /// Receives one datagram and shows it to `body`; false when none is there and none was to be waited for.
     func receive(
         wait: Bool, _ body: (RawSpan) throws(Malformed) -> Void
     ) throws(ReceiveError) -> Bool {

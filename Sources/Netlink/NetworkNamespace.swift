@@ -42,12 +42,13 @@ private func onThread<Value>(
     _ operation: String, _ work: () throws(SystemCallError) -> Value
 ) throws(NetlinkError) -> Value {
     var result: Result<Value, SystemCallError>?
-    let status = withoutActuallyEscaping({ result = Result(catching: work) }) { body in
-        let box = unsafe Unmanaged.passRetained(ThreadBody(body))
+    let run = { result = Result(catching: work) }
+    let status = withoutActuallyEscaping(run) { run in
+        let body = unsafe Unmanaged.passRetained(ThreadBody(run))
+        defer { unsafe body.release() }
         var thread = pthread_t()
-        let status = unsafe pthread_create(&thread, nil, runThreadBody, box.toOpaque())
+        let status = unsafe pthread_create(&thread, nil, runThreadBody, body.toOpaque())
         if status == 0 { _ = pthread_join(thread, nil) }
-        unsafe box.release()
         return status
     }
     switch result {

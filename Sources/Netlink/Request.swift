@@ -23,9 +23,14 @@ public struct Request: Hashable, Sendable {
     /// Bytes on the wire.
     var size: Int { Wire.aligned(Wire.messageHeader + body.count) }
 
-    /// How much of the receive buffer its answer may take. An acknowledgement is one small datagram, a link with
-    /// all its attributes a large one; the kernel counts its own overhead in.
-    var answerCost: Int { type & 3 == 2 ? 32 << 10 : 2 << 10 }
+    /// How much of the receive buffer an acknowledgement may take: a small datagram, and the kernel's overhead.
+    static let acknowledgementCost = 2 << 10
+
+    /// How much of the receive buffer the answer may take. A link with all its attributes is a large datagram.
+    var answerCost: Int { asksForData ? 32 << 10 : Self.acknowledgementCost }
+
+    /// Message types come in fours: new, delete, get, set (`rtnl_msgtype_kind`).
+    private var asksForData: Bool { type & 3 == 2 }
 
     /// Appends the message. `sequence` comes back in each answer.
     func append(to bytes: inout [UInt8], sequence: UInt32, flags extra: Int32) {

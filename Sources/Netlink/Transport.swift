@@ -20,12 +20,14 @@ enum Transport {
         }
     }
 
+    private static let mostAnswers = 4000 * Request.acknowledgementCost
+
     /// How much of the receive buffer the answers of one send may take: half of it, since all of them wait in it
     /// when the send returns.
     var answerLimit: Int {
         switch self {
-        case .kernel(let socket): min(4000 * 2048, socket.receiveCapacity / 2)
-        case .script: 4000 * 2048
+        case .kernel(let socket): min(Self.mostAnswers, socket.receiveCapacity / 2)
+        case .script: Self.mostAnswers
         }
     }
 
@@ -47,7 +49,8 @@ enum Transport {
             if let count = try socket.receive(into: &buffer) { return count }
             guard wait else { return nil }
             try socket.waitUntilReadable(milliseconds: NetlinkSocket.patience)
-            return try socket.receive(into: &buffer)
+            guard let count = try socket.receive(into: &buffer) else { throw SystemCallError(errno: EAGAIN) }
+            return count
         }
     }
 }

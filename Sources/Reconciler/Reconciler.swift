@@ -10,7 +10,7 @@ public actor Reconciler {
     public nonisolated let counters = ReconcilerCounters()
     public nonisolated let moduleLoads = ModuleLoads()
 
-    nonisolated let writer = WriterQueue()
+    nonisolated let writer = WriterThread()
     nonisolated let inbox = Inbox()
     nonisolated let limits: Limits
     nonisolated let timing: Timing
@@ -136,6 +136,7 @@ public actor Reconciler {
             self.writer.async {
                 self.assumeIsolated { reconciler in
                     reconciler.pruneHistory()
+                    reconciler.plane.forget()
                     reconciler.scheduleLook(after: .zero)
                     reconciler.scheduleTick()
                 }

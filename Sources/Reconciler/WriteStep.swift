@@ -110,14 +110,13 @@ extension Reconciler {
             ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
         entry.tunnel = wanted
         entry.isBackingOff = false
+        entry.status.state = .pending
         if case .success(let link?) = result {
             entry.status.drift = []
-            entry.status.reconciledAt = nil
             let isNew = link.ifindex != step.ifindex
             accept(link, for: entry, isNew: isNew)
             if isNew, entry.hasHadLink { record([], renewed: [step.id]) }
         } else {
-            entry.status.state = .pending
             settle(entry)
             scheduleLook(after: .zero)
         }

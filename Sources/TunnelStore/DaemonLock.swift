@@ -16,9 +16,14 @@ final class DaemonLock: Sendable {
         configuration.label = "tunneld.lock"
         // The lock is a transaction that never ends.
         configuration.allowsUnsafeTransactions = true
+        // A visitor that migrates has the lock for a moment.
+        configuration.busyMode = .timeout(0.5)
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.writeWithoutTransaction { try $0.execute(sql: "BEGIN EXCLUSIVE") }
+            try queue.writeWithoutTransaction { database in
+                // In memory: else a journal would stay beside the lock when the process is killed.
+                try database.execute(sql: "PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
+            }
         } catch DatabaseError.SQLITE_BUSY {
             throw StoreError(.inUse, path: databasePath, message: "another tunneld has it open (\(path))")
         } catch {

@@ -22,9 +22,8 @@ enum DatabaseFile {
             // O_EXCL: of two processes that start at once, neither empties what the other has made.
             try Data().write(to: URL(filePath: path), options: .withoutOverwriting)
             try manager.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
-        } catch let error as CocoaError where error.code == .fileWriteFileExists {
-            return
         } catch {
+            if manager.fileExists(atPath: path) { return }
             throw StoreError(.unwritable, path: path, message: "can't be created: \(words(of: error))")
         }
     }

@@ -6,8 +6,8 @@ enum Schema {
     /// `application_id` in the file's header, as the first migration sets it: "tunl".
     static let applicationID = 0x7475_6E6C
 
-    /// Beyond this, reading every page at each start would take seconds.
-    static let largestFullCheck = 256 << 20
+    /// Bytes. A full check reads every page, some 4 ms for each MiB.
+    static let largestFullCheck = 64 << 20
 
     static let migrator: DatabaseMigrator = {
         var migrator = DatabaseMigrator()
@@ -17,8 +17,11 @@ enum Schema {
         return migrator
     }()
 
-    /// Refuses what isn't ours, what is too new and what is damaged. Only reads.
-    static func inspect(_ database: Database, path: String) throws {
+    /// Refuses what isn't ours, what is too new and what is damaged. Only reads; in one transaction, as
+    /// another process may be making the database.
+    static func inspect(
+        _ database: Database, path: String, largestFullCheck: Int = Self.largestFullCheck
+    ) throws {
         guard try isOurs(database) else {
             let message = "an SQLite database, but not one of tunneld"
             throw StoreError(.foreign, path: path, message: message)
@@ -29,12 +32,15 @@ enum Schema {
             let message = "the database's version is \(version), this tunneld knows up to \(known)"
             throw StoreError(.newer, path: path, message: message)
         }
-        try check(database, path: path)
+        let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+        let pageSize = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
+        try check(database, path: path, whole: pages * pageSize <= largestFullCheck)
     }
 
     /// Ours by its mark, or still empty but for the migrator's own table: its maker was killed then.
     private static func isOurs(_ database: Database) throws -> Bool {
-        if try Int.fetchOne(database, sql: "PRAGMA application_id") == applicationID { return true }
+        let mark = try Int.fetchOne(database, sql: "PRAGMA application_id")
+        guard mark == 0 else { return mark == applicationID }
         let sql =
             "SELECT count(*) FROM sqlite_master WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB 'grdb_*'"
         return try Int.fetchOne(database, sql: sql) == 0
@@ -42,12 +48,9 @@ enum Schema {
 
     /// Reads all pages, or in a very large file those of the definitions and tokens: the size of the
     /// history mustn't decide how long a start takes. Damage elsewhere shows when it is met.
-    private static func check(_ database: Database, path: String) throws {
-        let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
-        let pageSize = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
+    private static func check(_ database: Database, path: String, whole: Bool) throws {
         let tables = ["tunnel", "tunnel_address", "tunnel_route", "tunnel_label", "token"]
-        let checks = pages * pageSize <= largestFullCheck ? ["1"] : tables
-        for check in checks {
+        for check in whole ? ["1"] : tables {
             let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(\(check))") ?? "ok"
             guard verdict == "ok" else {
                 throw StoreError(.damaged, path: path, message: "damaged: \(verdict)")

@@ -16,15 +16,13 @@ public struct Transaction: ~Copyable {
 
     /// - Throws: a refusal; nothing of the tunnel is written then.
     public mutating func insert(_ tunnel: Tunnel) throws(Refusal) {
-        try change(tunnel) { rows throws in
-            try rows.insert(tunnel)
-        }
+        try change(tunnel) { try $0.insert(tunnel) }
     }
 
     /// Replaces the definition, the revision and the time of update of the tunnel with that id. Addresses,
     /// routes and labels that stay as they are aren't written.
     public mutating func update(_ tunnel: Tunnel) throws(Refusal) {
-        try change(tunnel) { rows throws in
+        try change(tunnel) { rows in
             guard try rows.update(tunnel) else { throw Refusal.notFound }
         }
     }
@@ -42,11 +40,13 @@ public struct Transaction: ~Copyable {
     }
 
     /// - Returns: the id of the event, larger than all before.
+    /// - Throws: ``StoreError``; the transaction won't commit then.
     @discardableResult
     public mutating func record(_ event: Event) throws(StoreError) -> Int64 {
         try record { try event.insert($0) }
     }
 
+    /// - Throws: ``StoreError``; the transaction won't commit then.
     public mutating func record(_ entry: AuditEntry) throws(StoreError) {
         try record { try entry.insert($0) }
     }

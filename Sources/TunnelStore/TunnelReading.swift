@@ -7,46 +7,39 @@ struct TunnelLists {
     var routes: [TunnelRoute] = []
     var labels: [String: String] = [:]
 
-    init() {}
-
-    init(of id: TunnelID, _ database: Database) throws {
-        try Self.read(database, "WHERE tunnel_id = ?", [id.text]) { _, append in append(&self) }
-    }
-
-    /// Reads three whole tables, or one tunnel's part of them, in the order that the lists have.
+    /// By tunnel: of all tunnels, or of those selected. Each list is in its order.
     static func read(
-        _ database: Database, _ selection: String, _ arguments: StatementArguments,
-        each: (_ tunnelID: String, _ append: (inout TunnelLists) -> Void) -> Void
-    ) throws {
+        _ database: Database, _ selection: String = "", _ arguments: StatementArguments = []
+    ) throws -> [String: TunnelLists] {
         func rows(_ columns: String, _ table: String, _ order: String) throws -> RowCursor {
             let sql = "SELECT tunnel_id, \(columns) FROM \(table) \(selection) ORDER BY tunnel_id, \(order)"
             return try Row.fetchCursor(database.cachedStatement(sql: sql), arguments: arguments)
         }
+        var lists: [String: TunnelLists] = [:]
         let addresses = try rows("local, peer, prefix_length", "tunnel_address", "position")
         while let row = try addresses.next() {
             let address = try InterfaceAddress(row)
-            each(try row.decode(atIndex: 0)) { $0.addresses.append(address) }
+            lists[try row.decode(atIndex: 0), default: TunnelLists()].addresses.append(address)
         }
         let routes = try rows("network, prefix_length, metric", "tunnel_route", "position")
         while let row = try routes.next() {
             let route = try TunnelRoute(row)
-            each(try row.decode(atIndex: 0)) { $0.routes.append(route) }
+            lists[try row.decode(atIndex: 0), default: TunnelLists()].routes.append(route)
         }
         let labels = try rows("key, value", "tunnel_label", "key")
         while let row = try labels.next() {
-            let (key, value) = (
-                try row.decode(String.self, atIndex: 1), try row.decode(String.self, atIndex: 2)
-            )
-            each(try row.decode(atIndex: 0)) { $0.labels[key] = value }
+            let key = try row.decode(String.self, atIndex: 1)
+            let value = try row.decode(String.self, atIndex: 2)
+            lists[try row.decode(atIndex: 0), default: TunnelLists()].labels[key] = value
         }
+        return lists
     }
 }
 
 extension TunnelRows {
     /// Four queries over whole tables, joined here: one for each tunnel would take ten times as long.
     static func all(_ database: Database) throws -> [Tunnel] {
-        var lists: [String: TunnelLists] = [:]
-        try TunnelLists.read(database, "", []) { id, append in append(&lists[id, default: TunnelLists()]) }
+        let lists = try TunnelLists.read(database)
         let sql = """
             SELECT id, name, kind, local, remote, mtu, ttl, tos, pmtudisc, underlay, fwmark, enabled,
                 comment, revision, updated_at, created_at

@@ -18,7 +18,8 @@ struct TunnelRows {
     func update(_ tunnel: Tunnel) throws -> Bool {
         try execute(Self.updateTunnel, tunnel.arguments)
         guard database.changesCount == 1 else { return false }
-        try writeLists(of: tunnel, instead: TunnelLists(of: tunnel.id, database))
+        let stored = try TunnelLists.read(database, "WHERE tunnel_id = ?", [tunnel.id.text])
+        try writeLists(of: tunnel, instead: stored[tunnel.id.text] ?? TunnelLists())
         return true
     }
 

@@ -18,7 +18,7 @@ public final class TunnelStore: Sendable {
     public let path: String
     let queue: DatabaseQueue
     // After the queue, so that it is given up last.
-    private let lock: DaemonLock?
+    let lock: DaemonLock?
 
     /// Opens the database, makes it where it's missing, and brings it to the present schema.
     ///
@@ -28,7 +28,7 @@ public final class TunnelStore: Sendable {
         try DatabaseFile.create(self.path)
         lock = role == .daemon ? try DaemonLock(databasePath: self.path) : nil
         queue = try Self.open(self.path)
-        try migrate()
+        try prepare()
     }
 
     private init(queue: DatabaseQueue) {
@@ -67,7 +67,8 @@ public final class TunnelStore: Sendable {
         }
     }
 
-    /// One transaction. It is rolled back when `body` throws, and stored durably when this returns.
+    /// One transaction. It is rolled back when `body` throws, and stored durably when this returns. Other
+    /// calls of the store wait meanwhile, and so do writes of other processes.
     ///
     /// - Parameter body: mustn't use the store but through the transaction.
     /// - Returns: what `body` returned.
@@ -82,7 +83,8 @@ public final class TunnelStore: Sendable {
             var transaction = Transaction(database, path: path)
             do throws(Failure) {
                 let value = try body(&transaction)
-                return commit(transaction, on: database).map { value }.mapError { .store($0) }
+                if let failure = commit(transaction, on: database) { return .failure(.store(failure)) }
+                return .success(value)
             } catch {
                 try? database.rollback()
                 return .failure(.body(error))
@@ -91,66 +93,21 @@ public final class TunnelStore: Sendable {
         return try outcome.get()
     }
 
-    private func commit(_ transaction: borrowing Transaction, on database: Database) -> Result<
-        Void, StoreError
-    > {
+    /// - Returns: why it was rolled back instead.
+    private func commit(_ transaction: borrowing Transaction, on database: Database) -> StoreError? {
         do {
             if let failure = transaction.failure { throw failure }
-            return .success(try database.cachedStatement(sql: "COMMIT").execute())
+            try database.cachedStatement(sql: "COMMIT").execute()
+            return nil
         } catch {
             // SQLite has done so itself after some errors; then this does nothing.
             try? database.rollback()
-            return .failure(StoreError(error, path: path))
+            return StoreError(error, path: path)
         }
     }
 }
 
 extension TunnelStore {
-    /// How long a writer waits for the lock of another process.
-    private static let patience = 5.0
-
-    private static var configuration: Configuration {
-        var configuration = Configuration()
-        configuration.label = "tunneld.store"
-        configuration.busyMode = .timeout(patience)
-        configuration.prepareDatabase { database in
-            // FULL: a commit is on the disk before anybody hears of it. The log is cut back to 4 MiB
-            // whenever a checkpoint, due each 1000 pages, has emptied it. The cache is bounded to 2 MiB.
-            try database.execute(
-                sql: """
-                    PRAGMA synchronous = FULL;
-                    PRAGMA cache_size = -2048;
-                    PRAGMA wal_autocheckpoint = 1000;
-                    PRAGMA journal_size_limit = 4194304;
-                    """)
-        }
-        return configuration
-    }
-
-    /// Inspects before anything is written, switching to the write-ahead log included.
-    private static func open(_ path: String) throws(StoreError) -> DatabaseQueue {
-        do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.writeWithoutTransaction { database in
-                try Schema.inspect(database, path: path)
-                try database.execute(sql: "PRAGMA journal_mode = WAL")
-            }
-            return queue
-        } catch {
-            throw StoreError(error, path: path)
-        }
-    }
-
-    /// A visitor needs the daemon's lock for it: a schema mustn't change under a daemon that runs.
-    private func migrate() throws(StoreError) {
-        try run {
-            guard try !queue.read(Schema.migrator.hasCompletedMigrations) else { return }
-            let lock = try lock ?? DaemonLock(databasePath: path)
-            try Schema.migrator.migrate(queue)
-            withExtendedLifetime(lock) {}
-        }
-    }
-
     /// Several reads that belong together.
     func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
         try run { try queue.read(body) }
@@ -166,7 +123,7 @@ extension TunnelStore {
         try run { try queue.writeWithoutTransaction(body) }
     }
 
-    private func run<T>(_ body: () throws -> T) throws(StoreError) -> T {
+    func run<T>(_ body: () throws -> T) throws(StoreError) -> T {
         do { return try body() } catch { throw StoreError(error, path: path) }
     }
 }

@@ -3,7 +3,7 @@ public protocol DataPlane: AnyObject {
     var kind: DataPlaneKind { get }
 
     /// Reads all links, with the addresses and routes of those that are ours, and the path towards the remote of
-    /// each tunnel whose MTU follows the underlay.
+    /// each tunnel whose MTU follows the underlay; paths may be remembered while nothing hints at a change.
     func observe(for tunnels: [Tunnel]) throws(TunnelProblem) -> ObservedState
 
     /// The same for one tunnel whose link is thought to be `ifindex`, at a cost that doesn't grow with the number
@@ -18,6 +18,9 @@ public protocol DataPlane: AnyObject {
     /// - Returns: for each plan the link it left, nil after a delete, or why it stopped. A plan that stopped may
     ///   have been carried out in part, but a create that stopped leaves no link.
     func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>]
+
+    /// Forgets all that is remembered, so that the next look sees everything afresh.
+    func forget()
 
     /// The kernel modules that were loaded for us since the last call.
     func newlyLoadedModules() -> [String]

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 
 @main
-struct Command: ParsableCommand {
+struct Command: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tunneld", abstract: "IP tunnels on this host: stored, in the kernel, and served over HTTP.",
         version: Version.text, subcommands: [ServeCommand.self, TokenCommand.self, CheckCommand.self])

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 
-struct ServeCommand: ParsableCommand {
+struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the daemon until SIGTERM or SIGINT; the tunnels stay up afterwards.")
 
@@ -26,7 +26,7 @@ struct ServeCommand: ParsableCommand {
     @Option(help: "(default: info)")
     var logLevel: LogLevel?
 
-    func run() throws {
+    func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         var layers = [
             Settings.Layer(
@@ -36,6 +36,6 @@ struct ServeCommand: ParsableCommand {
         ]
         if let path = config ?? environment["TUNNELD_CONFIG"] { layers.append(try Settings.Layer(file: path)) }
         let daemon = try Daemon(Settings(layers))
-        try daemon.run()
+        try await daemon.run()
     }
 }

@@ -35,6 +35,14 @@ import Tunnels
         return try Data(contentsOf: URL(filePath: path))
     }
 
+    /// - Parameter page: counted from 1, as SQLite does.
+    private func overwrite(page: Int) throws {
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        try file.seek(toOffset: UInt64(page - 1) * 4096)
+        try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
+        try file.close()
+    }
+
     private func expectUntouched(_ bytes: Data) throws {
         #expect(try Data(contentsOf: URL(filePath: path)) == bytes)
     }
@@ -86,12 +94,15 @@ import Tunnels
     }
 
     @Test func anotherProgramsDatabaseIsRefusedAndUntouched() throws {
-        let queue = try DatabaseQueue(path: path)
-        try queue.writeWithoutTransaction { try $0.execute(sql: "CREATE TABLE bookmark (url TEXT)") }
-        try queue.close()
-        let bytes = try Data(contentsOf: URL(filePath: path))
-        #expect(openError(path)?.code == .foreign)
-        try expectUntouched(bytes)
+        for sql in ["CREATE TABLE bookmark (url TEXT)", "PRAGMA application_id = 7"] {
+            let queue = try DatabaseQueue(path: path)
+            try queue.writeWithoutTransaction { try $0.execute(sql: sql) }
+            try queue.close()
+            let bytes = try Data(contentsOf: URL(filePath: path))
+            #expect(openError(path)?.code == .foreign)
+            try expectUntouched(bytes)
+            try FileManager.default.removeItem(atPath: path)
+        }
     }
 
     @Test func whatIsNoDatabaseIsRefusedAndUntouched() throws {
@@ -133,14 +144,37 @@ import Tunnels
         let root = try store.queue.read {
             try Int.fetchOne($0, sql: "SELECT rootpage FROM sqlite_master WHERE name = 'tunnel'")
         }
-        let file = try FileHandle(forUpdating: URL(filePath: path))
-        try file.seek(toOffset: UInt64(try #require(root) - 1) * 4096)
-        try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
-        try file.close()
-        // Whatever the cache still holds is right; this connection has nothing in it yet.
-        let visitor = try DatabaseQueue(path: path)
-        #expect(throws: DatabaseError.self) { try visitor.read(TunnelRows.all) }
-        #expect(StoreError(DatabaseError(resultCode: .SQLITE_CORRUPT), path: path).code == .damaged)
+        try overwrite(page: try #require(root))
+        // What the cache holds is still right.
+        try store.execute("PRAGMA shrink_memory")
+        let error = #expect(throws: StoreError.self) { try store.tunnels() }
+        #expect(error?.code == .damaged)
+        #expect(error?.path == path)
+    }
+
+    @Test func inALargeFileTheHistoryIsNotReadAtOpen() throws {
+        for (table, found) in [("event", false), ("tunnel", true)] {
+            try? FileManager.default.removeItem(atPath: path)
+            _ = try makeDatabase {
+                let tunnel = try tunnel(1)
+                let event = Event(
+                    at: now, kind: .up, tunnelID: tunnel.id, tunnelName: tunnel.name, revision: 1)
+                try $0.write { (transaction) throws(StoreError) in _ = try transaction.record(event) }
+            }
+            let queue = try DatabaseQueue(path: path)
+            let root = try queue.read {
+                try Int.fetchOne(
+                    $0, sql: "SELECT rootpage FROM sqlite_master WHERE name = ?", arguments: [table])
+            }
+            try overwrite(page: try #require(root))
+            #expect(openError(path)?.code == .damaged, "a small file is read as a whole")
+            let check = { try queue.read { try Schema.inspect($0, path: path, largestFullCheck: 0) } }
+            if found {
+                #expect(throws: (any Error).self) { try check() }
+            } else {
+                try check()
+            }
+        }
     }
 
     // MARK: Unwritable
@@ -187,6 +221,24 @@ import Tunnels
         let store = try TunnelStore(path: path)
         #expect(openError(link + "/tunneld.db")?.code == .inUse)
         withExtendedLifetime(store) {}
+
+        let other = try TunnelStore(path: link + "/other.db")
+        #expect(openError(directory.path + "/other.db")?.code == .inUse)
+        withExtendedLifetime(other) {}
+    }
+
+    @Test func manyThatStartAtOnceMakeOneDatabase() async throws {
+        let path = path
+        try await withThrowingTaskGroup { group in
+            for number in 1...6 {
+                group.addTask {
+                    let store = try TunnelStore(path: path, as: number == 1 ? .daemon : .visitor)
+                    try store.insert(try tunnel(number))
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try TunnelStore(path: path).tunnels().count == 6)
     }
 
     /// A later version's token command must not change the schema under an earlier daemon.

@@ -92,7 +92,7 @@ import Tunnels
     static let versions = ["version1": PackageResources.version1_sql]
 
     @Test(arguments: versions.keys)
-    func adatabaseOfAnEarlierVersionIsBroughtUpToDate(version: String) throws {
+    func aDatabaseOfAnEarlierVersionIsBroughtUpToDate(version: String) throws {
         let directory = try TemporaryDirectory()
         let dump = String(decoding: try #require(Self.versions[version]), as: UTF8.self)
         do {

@@ -93,7 +93,7 @@ import Tunnels
         try store.insert(kept)
         let killed = try TemporaryDirectory()
         let many = try (100..<3000).map { try tunnel($0) }
-        try store.execute("PRAGMA cache_size = 10")
+        try store.execute("PRAGMA cache_size = 10; PRAGMA cache_spill = ON")
         try store.write { (transaction) throws in
             for tunnel in many { try transaction.insert(tunnel) }
             try copyFiles(to: killed)

@@ -1,3 +1,4 @@
+-- A database of version 1, m0001_init, with rows. Never changed once that is released.
 -- 'tunl': a database with another mark, or with tables and none, belongs to another program and is refused.
 PRAGMA application_id = 0x74756e6c;
 
@@ -69,10 +70,17 @@ CREATE TABLE tunnel_label (
     PRIMARY KEY (tunnel_id, key)
 ) STRICT, WITHOUT ROWID;
 
--- What happened to tunnels. Rows outlive their tunnel, so nothing is referenced; ids are cursors of
--- streams and are never given twice.
+-- How often a tunnel's link was made anew, so that its counters began again; no row for the first link.
+CREATE TABLE tunnel_epoch (
+    tunnel_id TEXT NOT NULL PRIMARY KEY REFERENCES tunnel (id) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL CHECK (epoch >= 2)
+) STRICT, WITHOUT ROWID;
+
+-- What happened to tunnels. Rows outlive their tunnel, so nothing is referenced. Ids are cursors of streams
+-- and are never given twice: the latest row is never removed. (AUTOINCREMENT would ensure the same with one
+-- more page to write in each transaction.)
 CREATE TABLE event (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     type TEXT NOT NULL CHECK (type <> ''),
     tunnel_id TEXT NOT NULL,
@@ -83,7 +91,7 @@ CREATE TABLE event (
 
 -- Who did what. tunnel_* are NULL where a token was acted on, token_id where a tunnel was.
 CREATE TABLE audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     actor TEXT NOT NULL CHECK (actor <> ''),
     action TEXT NOT NULL CHECK (action <> ''),

@@ -1,0 +1,70 @@
+internal import Netlink
+public import Tunnels
+
+/// What decides the way of a tunnel's outer packets.
+struct PathLookup: Hashable {
+    let remote: IPv4Address
+    let mark: UInt32?
+
+    init(_ definition: TunnelDefinition) {
+        remote = definition.remote
+        mark = definition.fwmark
+    }
+}
+
+extension KernelDataPlane {
+    public func paths(of tunnels: [Tunnel]) throws(TunnelProblem) -> [TunnelID: UnderlayPath] {
+        do throws(NetlinkError) {
+            return paths(of: tunnels, by: try routes(for: tunnels.map { PathLookup($0.definition) }), mtuOf: readMTU)
+        } catch {
+            throw TunnelProblem(error)
+        }
+    }
+
+    /// The same from what was looked up before, as long as nothing hints at a change: a look-up for each of a
+    /// thousand remotes costs more than all the rest of a look.
+    func knownPaths(
+        of tunnels: [Tunnel], mtuOf: (UInt32) -> Int?
+    ) throws(NetlinkError) -> [TunnelID: UnderlayPath] {
+        let lookups = Set(tunnels.map { PathLookup($0.definition) })
+        if underlay.take() { knownRoutes = [:] }
+        let unknown = lookups.filter { knownRoutes[$0] == nil }
+        if !unknown.isEmpty {
+            let found = try routes(for: Array(unknown))
+            for lookup in unknown { knownRoutes[lookup] = .some(found[lookup]) }
+        }
+        return paths(of: tunnels, by: knownRoutes.compactMapValues { $0 }, mtuOf: mtuOf)
+    }
+
+    /// Asks once for each remote, however many tunnels have it.
+    private func routes(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Route] {
+        let lookups = Array(Set(lookups))
+        let outcomes = try socket.execute(
+            lookups.map { .lookUpRoute(to: IPv4($0.remote), mark: $0.mark, matching: .entry) })
+        var found: [PathLookup: Route] = [:]
+        for (lookup, outcome) in zip(lookups, outcomes) {
+            // No way to the remote is no error here: there may be one later.
+            if case .success(let messages) = outcome { found[lookup] = messages.first?.route }
+        }
+        return found
+    }
+
+    private func paths(
+        of tunnels: [Tunnel], by routes: [PathLookup: Route], mtuOf: (UInt32) -> Int?
+    ) -> [TunnelID: UnderlayPath] {
+        var paths: [TunnelID: UnderlayPath] = [:]
+        for tunnel in tunnels {
+            guard let route = routes[PathLookup(tunnel.definition)], let index = route.interface,
+                let linkMTU = mtuOf(index)
+            else { continue }
+            paths[tunnel.id] = UnderlayPath(
+                ifindex: Int32(bitPattern: index), mtu: route.mtu.map { Int($0) } ?? linkMTU,
+                prefixLength: Int(route.prefixLength))
+        }
+        return paths
+    }
+
+    private func readMTU(of index: UInt32) -> Int? {
+        (try? socket.execute(.readLink(index)))?.first?.link?.mtu.map { Int($0) }
+    }
+}

@@ -1,0 +1,107 @@
+public import HTTPServer
+public import Logging
+public import Reconciler
+public import TunnelStore
+public import Tunnels
+
+/// The HTTP API: its routes, who may use them, and what becomes of errors. `openapi.yaml` is its contract.
+public struct API: Sendable {
+    /// Where answers come from.
+    public struct Sources: Sendable {
+        public var reconciler: Reconciler
+        public var sampler: Sampler
+        public var dataPlane: DataPlaneKind
+        /// Shown by `/v1/version`.
+        public var version: String
+        /// All tokens, as stored; called on the server's threads, at most once a second for strangers.
+        public var tokens: @Sendable () throws(StoreError) -> [Token]
+        /// Whether a user may use the unix socket; root always may. May block.
+        public var isMember: @Sendable (_ uid: UInt32) -> Bool
+        public var host: @Sendable () -> HostReport
+        public var links: @Sendable () throws(TunnelProblem) -> [LinkReport]
+        public var routes: @Sendable () throws(TunnelProblem) -> [RouteReport]
+        /// nil until the server is made.
+        public var server: @Sendable () -> ServerStatistics?
+        /// Why the daemon isn't ready, for people; nil when it is.
+        public var unreadiness: @Sendable () -> String?
+        public var timing: Timing
+
+        public init(
+            reconciler: Reconciler, sampler: Sampler, dataPlane: DataPlaneKind, version: String,
+            tokens: @escaping @Sendable () throws(StoreError) -> [Token],
+            isMember: @escaping @Sendable (_ uid: UInt32) -> Bool = {
+                SystemGroup.contains(user: $0, group: "tunneld")
+            },
+            host: @escaping @Sendable () -> HostReport,
+            links: @escaping @Sendable () throws(TunnelProblem) -> [LinkReport],
+            routes: @escaping @Sendable () throws(TunnelProblem) -> [RouteReport],
+            server: @escaping @Sendable () -> ServerStatistics? = { nil },
+            unreadiness: @escaping @Sendable () -> String? = { nil }, timing: Timing = .system
+        ) {
+            self.reconciler = reconciler
+            self.sampler = sampler
+            self.dataPlane = dataPlane
+            self.version = version
+            self.tokens = tokens
+            self.isMember = isMember
+            self.host = host
+            self.links = links
+            self.routes = routes
+            self.server = server
+            self.unreadiness = unreadiness
+            self.timing = timing
+        }
+    }
+
+    public let routes: [Route]
+    private let authorization: Authorization
+    private let openPatterns: Set<String>
+    private let logger: Logger
+
+    /// - Parameter openPatterns: further routes, which the caller adds, that are answered to everybody.
+    public init(_ sources: Sources, openPatterns: Set<String> = [], logger: Logger) {
+        let server = ServerController(version: sources.version, unreadiness: sources.unreadiness)
+        routes =
+            TunnelController(reconciler: sources.reconciler).routes
+            + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
+            + HostController(sources).routes
+            + MetricsController(sources: sources).routes
+            + server.routes
+        authorization = Authorization(
+            tokens: sources.tokens, isMember: sources.isMember, timing: sources.timing)
+        self.openPatterns = ServerController.openPatterns.union(openPatterns)
+        self.logger = logger
+    }
+
+    /// For `Server.init(authorize:)`.
+    public func authorize(_ request: inout Request, _ route: Route?) throws -> Response? {
+        if let route, route.method == .get, openPatterns.contains(route.pattern) { return nil }
+        // Whether there is such a path or method is told to those who may read.
+        let isRead = route.map { $0.method == .get } ?? true
+        request.principal = try authorization.principal(of: request, needing: isRead ? .read : .write)
+        return nil
+    }
+
+    /// For `Server.init(onError:)`.
+    public func response(to error: any Error, _ request: Request?) -> Response {
+        if let problem = Problem(error) {
+            if problem.status >= 500 { logFailure(error, request, .warning) }
+            return Response(problem)
+        }
+        logFailure(error, request, .error)
+        return Response(Problem(HTTPError.internalError))
+    }
+
+    /// Reads the tokens again; to be called when another process has changed the database.
+    public func refreshTokens() throws(StoreError) {
+        try authorization.refreshTokens()
+    }
+
+    private func logFailure(_ error: any Error, _ request: Request?, _ level: Logger.Level) {
+        let metadata: Logger.Metadata = [
+            "method": "\(request?.method.rawValue ?? "-")", "path": "\(request?.target.rawPath ?? "-")",
+            "error": "\(error)",
+        ]
+        logger.log(level: level, "Request failed", metadata: metadata)
+    }
+}

@@ -1,0 +1,123 @@
+internal import HTTPServer
+internal import Reconciler
+internal import TunnelStore
+internal import Tunnels
+
+/// The one place where errors get their status.
+extension Problem {
+    /// - Returns: nil for an error that nobody foresaw.
+    init?(_ error: any Error) {
+        switch error {
+        case let problem as Problem: self = problem
+        case let refusal as BodyRefusal: self.init(refusal)
+        case let refusal as WriteRefusal: self.init(refusal)
+        case let problem as TunnelProblem: self.init(problem)
+        case let error as StoreError: self.init(error)
+        case let error as HTTPError: self.init(error)
+        default: return nil
+        }
+    }
+
+    init(_ refusal: BodyRefusal) {
+        switch refusal {
+        case .notJSON(let error):
+            self.init(.invalidJSON, "At byte \(error.offset): \(error.detail).")
+        case .shape(let violations):
+            self.init(.invalidShape, Self.summary(of: violations))
+            errors = violations
+        case .invalid(let violations):
+            self.init(.invalidValue, Self.summary(of: violations))
+            errors = violations
+        }
+    }
+
+    init(_ refusal: WriteRefusal) {
+        switch refusal {
+        case .invalid(let violations): self.init(BodyRefusal.invalid(violations))
+        case .notFound:
+            self.init(.tunnelNotFound, "There is no such tunnel; GET /v1/tunnels lists those there are.")
+        case .preconditionFailed(let current):
+            let found = current.map { "The tunnel is at revision \($0) now." } ?? "There is no such tunnel."
+            self.init(
+                .preconditionFailed, "\(found) Nothing was changed; read it again and repeat the change.")
+            currentRevision = current
+        case .taken(let what, let name, let id, let pointer):
+            self.init(what, by: name, id: id, pointer: pointer)
+        case .host(let problem): self.init(problem)
+        case .storage(let error): self.init(error)
+        case .tooManyTunnels(let limit):
+            self.init(.tooManyTunnels, "This host holds at most \(limit) tunnels; delete some first.")
+        case .overloaded:
+            self.init(.overloaded, "Too many writes wait; try again in a second.")
+            headers = [Self.retryAfterASecond]
+        case .stopping:
+            self.init(.stopping, "tunneld is stopping; try again when it has started again.")
+            headers = [Self.retryAfterASecond]
+        }
+    }
+
+    private init(_ what: WriteRefusal.Taken, by name: InterfaceName, id: TunnelID, pointer: String) {
+        let type: ProblemType
+        let found: String
+        switch what {
+        case .name: (type, found) = (.nameTaken, "has this name; choose another, or change that tunnel.")
+        case .endpoints:
+            (type, found) = (
+                .endpointsTaken,
+                "has the same local, remote and underlay; choose others, or change that tunnel."
+            )
+        case .address:
+            (type, found) = (.addressTaken, "has this address; choose another, or take it away there first.")
+        }
+        self.init(type, "The tunnel \(name) (\(id)) \(found)")
+        errors = [Violation(pointer, "\(name) \(found)")]
+        tunnel = name.text
+    }
+
+    init(_ problem: TunnelProblem) {
+        let isTaken = problem.code == .kernelRefused && problem.errno == "EEXIST"
+        self.init(ProblemType(problem.code), problem.detail, status: isTaken ? 409 : nil)
+        errno = problem.errno
+        kernelMessage = problem.kernelMessage
+    }
+
+    /// The path and SQLite's words are for the log; a client can't use them.
+    init(_ error: StoreError) {
+        self.init(error.code == .full ? .storageFull : .storageFailed, error.remedy)
+    }
+
+    init(_ error: HTTPError) {
+        self.init(ProblemType(error), error.detail, status: error.status)
+        headers = error.headers.map { Response.Header($0.name, $0.value) }
+    }
+
+    /// One violation is the whole story; of several the first is an example.
+    private static func summary(of violations: [Violation]) -> String {
+        guard let first = violations.first else { return "The body can't be taken." }
+        let place = first.pointer.isEmpty ? "The body" : first.pointer
+        let rest = violations.count == 1 ? "" : " (and \(violations.count - 1) more in errors)"
+        return "\(place): \(first.detail)\(rest)"
+    }
+
+    private static let retryAfterASecond = Response.Header("Retry-After", "1")
+}
+
+extension ProblemType {
+    init(_ error: HTTPError) {
+        self =
+            switch error {
+            case .badRequest: .badRequest
+            case .notFound: .notFound
+            case .methodNotAllowed: .methodNotAllowed
+            case .requestTimeout: .requestTimeout
+            case .lengthRequired: .lengthRequired
+            case .payloadTooLarge, .uriTooLong, .headersTooLarge: .requestTooLarge
+            case .unsupportedMediaType: .unsupportedMediaType
+            case .expectationFailed: .expectationFailed
+            case .internalError: .internalError
+            case .overloaded: .overloaded
+            case .stopping: .stopping
+            case .versionNotSupported: .versionNotSupported
+            }
+    }
+}

@@ -1,0 +1,56 @@
+public import HTTPServer
+public import Tunnels
+
+/// An error as a client gets it (RFC 9457).
+public struct Problem: Error, Sendable {
+    public var type: ProblemType
+    public var status: Int
+    /// What happened and what to do.
+    public var detail: String
+    /// Where in the body, and what to do about each.
+    public var errors: [Violation] = []
+    /// The tunnel that stands in the way.
+    public var tunnel: String?
+    /// Of the tunnel that a precondition was about.
+    public var currentRevision: Int64?
+    public var errno: String?
+    public var kernelMessage: String?
+    public var headers: [Response.Header] = []
+
+    public init(_ type: ProblemType, _ detail: String, status: Int? = nil) {
+        self.type = type
+        self.detail = detail
+        self.status = status ?? type.status
+    }
+}
+
+extension Response {
+    public init(_ problem: Problem) {
+        var writer = JSONWriter(capacity: 512)
+        writer.object { $0.members(of: problem) }
+        self.init(
+            status: problem.status, contentType: "application/problem+json", body: writer.bytes,
+            headers: problem.headers)
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func members(of problem: Problem) {
+        member("type", problem.type.reference)
+        member("title", problem.type.title)
+        member("status", problem.status)
+        member("detail", problem.detail)
+        if !problem.errors.isEmpty {
+            array("errors", problem.errors) { writer, violation in
+                writer.object {
+                    $0.member("pointer", violation.pointer)
+                    $0.member("detail", violation.detail)
+                }
+            }
+        }
+        if let tunnel = problem.tunnel { member("tunnel", tunnel) }
+        if let revision = problem.currentRevision { member("current_revision", revision) }
+        if let errno = problem.errno { member("errno", errno) }
+        if let message = problem.kernelMessage { member("kernel_message", message) }
+    }
+}

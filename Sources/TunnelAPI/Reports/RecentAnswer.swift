@@ -1,0 +1,30 @@
+internal import HTTPServer
+internal import Reconciler
+internal import Synchronization
+
+/// An answer that costs system calls, made anew when it is a second old: so what it costs doesn't grow with those
+/// who ask.
+final class RecentAnswer: Sendable {
+    private static let lasts = Duration.seconds(1)
+
+    private let timing: Timing
+    private let make: @Sendable () throws -> Response
+    /// Held while it is made, so that all who wait get the same.
+    private let newest = Mutex<(answer: PreparedResponse, madeAt: Duration)?>(nil)
+
+    init(timing: Timing, _ make: @escaping @Sendable () throws -> Response) {
+        self.timing = timing
+        self.make = make
+    }
+
+    func answer() throws -> Answer {
+        try newest.withLock { newest in
+            let now = timing.uptime()
+            if let newest, now - newest.madeAt < Self.lasts { return .prepared(newest.answer) }
+            let response = try make()
+            guard let prepared = PreparedResponse(response) else { return .response(response) }
+            newest = (prepared, now)
+            return .prepared(prepared)
+        }
+    }
+}

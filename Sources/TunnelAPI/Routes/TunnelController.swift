@@ -1,0 +1,178 @@
+internal import HTTPServer
+internal import Reconciler
+internal import Tunnels
+
+/// `/v1/tunnels`: what is stored, and changes to it.
+struct TunnelController: Sendable {
+    private let reconciler: Reconciler
+    private let encoded = EncodedTunnels()
+
+    init(reconciler: Reconciler) {
+        self.reconciler = reconciler
+    }
+
+    var routes: [Route] {
+        [
+            Route(.get, "/v1/tunnels", list),
+            Route(.post, "/v1/tunnels", create),
+            Route(.get, "/v1/tunnels/{name}", read),
+            Route(.put, "/v1/tunnels/{name}", put),
+            Route(.patch, "/v1/tunnels/{name}", patch),
+            Route(.delete, "/v1/tunnels/{name}", delete),
+        ]
+    }
+
+    // MARK: Reading
+
+    private func list(_ request: Request) throws -> Answer {
+        let wanted = try PageRequest(request)
+        let page = reconciler.directory.page(after: wanted.after, limit: wanted.limit, where: wanted.matches)
+        var writer = JSONWriter(capacity: 64 + page.views.count * 640)
+        writer.object { writer in
+            writer.array("items", page.views) { $0.tunnel($1) }
+            let last = page.hasMore ? page.views.last : nil
+            writer.member("next_cursor", last.map { PageRequest.cursor(after: $0.tunnel.name) })
+        }
+        return .response(Response(json: writer))
+    }
+
+    private func read(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        let view = try view(request)
+        if let tags = try request.entityTags("If-None-Match"), tags.matchesWeakly(view.tunnel.revision) {
+            return .response(Response(status: 304, headers: [.entityTag(of: view)]))
+        }
+        return encoded.answer(for: view)
+    }
+
+    private func view(_ request: Request) throws(WriteRefusal) -> TunnelView {
+        guard let key = request.tunnelKey, let view = reconciler.directory.view(key) else { throw .notFound }
+        return view
+    }
+
+    // MARK: Writing
+
+    private func create(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        let body = try TunnelBody(request.jsonBody(types: Request.json))
+        guard body.revision == nil else {
+            let violation = Violation("/revision", "leave it out: a tunnel that isn't made yet has none.")
+            throw BodyRefusal.shape([violation])
+        }
+        return write(.create(body.definition), nil, request)
+    }
+
+    private func put(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        guard let key = request.tunnelKey else { throw BodyRefusal.invalid([Self.badPath(request)]) }
+        let json = try request.jsonBody(types: Request.json)
+        switch key {
+        case .name(let name):
+            let body = try TunnelBody(json, name: name)
+            guard body.definition.name == name else {
+                let detail = "the path says \(name); leave it out, or rename with PATCH."
+                throw BodyRefusal.invalid([Violation("/name", detail)])
+            }
+            return write(.put(body.definition), try request.precondition(revision: body.revision), request)
+        case .id:
+            // An id is never chosen by a client, so there is nothing to create.
+            let body = try TunnelBody(json, name: try view(request).tunnel.name)
+            let definition = body.definition
+            let change = Write.Change.modify(key) { (_) throws(WriteRefusal) in definition }
+            return write(change, try request.precondition(revision: body.revision), request)
+        }
+    }
+
+    private func patch(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        let patch = try TunnelPatch(request.jsonBody(types: Request.mergePatch))
+        let view = try view(request)
+        // Judged now for an answer that tells wrong shapes from wrong values; what counts is the writer's turn.
+        _ = try patch.applied(to: view.tunnel.definition)
+        let change = Write.Change.modify(.id(view.tunnel.id)) { (definition) throws(WriteRefusal) in
+            do throws(BodyRefusal) {
+                return try patch.applied(to: definition)
+            } catch {
+                throw .invalid(error.violations)
+            }
+        }
+        return write(change, try request.precondition(revision: patch.revision), request)
+    }
+
+    private func delete(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
+        return write(.delete(key), try request.precondition(), request)
+    }
+
+    private func write(
+        _ change: Write.Change, _ precondition: Write.Precondition?, _ request: Request
+    ) -> Answer {
+        let write = Write(
+            change, precondition: precondition, author: request.author,
+            isAsynchronous: request.prefersAsynchronousAnswer)
+        return .deferred { [reconciler] responder in
+            reconciler.submit(write) { result in
+                switch result {
+                case .success(let outcome):
+                    responder.answer(Response(outcome, isAsynchronous: write.isAsynchronous))
+                case .failure(let refusal): responder.fail(refusal)
+                }
+            }
+        }
+    }
+
+    private static func badPath(_ request: Request) -> Violation {
+        let text = request.parameters["name"] ?? ""
+        do {
+            _ = try InterfaceName(text)
+            return Violation("/name", "\(Field.quoted(text)) can't be a name.")
+        } catch {
+            return Violation("/name", "in the path: \(Field.explanation(of: error, in: text))")
+        }
+    }
+}
+
+extension Request {
+    /// The tunnel that the path names; nil where no tunnel can have such a name or id.
+    var tunnelKey: TunnelKey? {
+        guard let text = parameters["name"] else { return nil }
+        if let id = TunnelID(text) { return .id(id) }
+        return (try? InterfaceName(text)).map { .name($0) }
+    }
+
+    /// For the audit.
+    var author: String { (principal as? Principal)?.author ?? "unknown" }
+}
+
+extension Response {
+    init(json writer: JSONWriter, status: Int = 200, headers: [Header] = []) {
+        self.init(status: status, contentType: "application/json", body: writer.bytes, headers: headers)
+    }
+
+    init(_ view: TunnelView, status: Int = 200, headers: [Header] = []) {
+        var writer = JSONWriter(capacity: 1024)
+        writer.tunnel(view)
+        self.init(json: writer, status: status, headers: [.entityTag(of: view)] + headers)
+    }
+
+    /// What is answered to a write that was done, or that is only stored as yet.
+    fileprivate init(_ outcome: WriteOutcome, isAsynchronous: Bool) {
+        let headers = isAsynchronous ? [Header("Preference-Applied", "respond-async")] : []
+        switch outcome {
+        case .created(let view):
+            let location = Header("Location", "/v1/tunnels/\(view.tunnel.name)")
+            self.init(view, status: isAsynchronous ? 202 : 201, headers: [location] + headers)
+        case .changed(let view): self.init(view, status: isAsynchronous ? 202 : 200, headers: headers)
+        case .unchanged(let view): self.init(view)
+        case .deleted: self.init(status: isAsynchronous ? 202 : 204, headers: headers)
+        }
+    }
+}
+
+extension Response.Header {
+    /// Strong, and the same for as long as the definition is.
+    static func entityTag(of view: TunnelView) -> Self {
+        Self("ETag", "\"\(view.tunnel.revision)\"")
+    }
+}

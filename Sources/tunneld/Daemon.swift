@@ -1,0 +1,134 @@
+internal import Foundation
+internal import HTTPServer
+internal import KernelDataPlane
+internal import Logging
+internal import Reconciler
+internal import TunnelAPI
+internal import TunnelStore
+internal import Tunnels
+
+/// The parts of the daemon, put together.
+struct Daemon {
+    private let settings: Settings
+    private let logger: Logger
+    private let store: TunnelStore
+    private let reconciler: Reconciler
+    private let monitor: KernelMonitor
+    private let api: API
+    private let server: Server
+
+    init(_ settings: Settings) throws(Failure) {
+        self.settings = settings
+        let logger = Logger.daemon(settings)
+        self.logger = logger
+        if settings.dataPlane == .bpf {
+            throw Failure("this version has no bpf data plane; use --data-plane kernel")
+        }
+        do {
+            let store = try TunnelStore(path: settings.database)
+            let underlay = UnderlayWatch()
+            let changes = ChangeCounter()
+            let plane = try KernelDataPlane(counters: changes, underlay: underlay)
+            let monitor = try KernelMonitor(underlay: underlay)
+            let reconciler = Reconciler(store: store, plane: plane, logger: logger)
+            let reader = try KernelReader()
+            let sampler = Sampler(source: try KernelCounters(), directory: reconciler.directory)
+            let statistics = StatisticsSource()
+            let api = API(
+                API.Sources(
+                    reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: Version.text,
+                    tokens: { () throws(StoreError) in try store.tokens() }, host: { HostFiles().report() },
+                    links: { () throws(TunnelProblem) in try reader.links().map { LinkReport($0) } },
+                    routes: { () throws(TunnelProblem) in try reader.routes().map { RouteReport($0) } },
+                    server: { statistics.current }),
+                logger: logger)
+            let server = try Server(
+                router: Router(api.routes), logger: logger, authorize: { try api.authorize(&$0, $1) },
+                onError: { api.response(to: $0, $1) })
+            statistics.set(server)
+            self.store = store
+            self.reconciler = reconciler
+            self.monitor = monitor
+            self.api = api
+            self.server = server
+        } catch {
+            throw Failure("\(error)")
+        }
+    }
+
+    /// Serves until a signal says to stop. The tunnels stay.
+    func run() async throws(Failure) {
+        Signals.ignoreBrokenPipes()
+        let signals = Signals(Signals.stop)
+        do {
+            let addresses = try settings.listen.map { (text) throws(ListenError) in try ListenAddress(text) }
+            // First the kernel, so that nobody is told of a state that isn't.
+            monitor.start { [reconciler] in reconciler.kernelChanged() }
+            try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
+            try listen(on: addresses)
+        } catch {
+            server.stop(grace: .zero)
+            throw Failure("\(error)")
+        }
+        let watch = watchTokens()
+        for await signal in signals.received {
+            logger.notice("stopping", metadata: ["signal": "\(signal)"])
+            break
+        }
+        watch.cancel()
+        server.stop()
+        await reconciler.stop()
+        do { try store.checkpoint() } catch { logger.warning("\(error)") }
+    }
+
+    private func listen(on addresses: [ListenAddress]) throws {
+        for address in addresses {
+            var group: String?
+            if case .unix(let path) = address {
+                let folder = URL(filePath: path).deletingLastPathComponent()
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                group = SystemGroup.id(named: Self.group).map { _ in Self.group }
+            }
+            let actual = try server.listen(on: address, socketGroup: group)
+            FileHandle.standardOutput.write(Data((Self.hint(for: actual) + "\n").utf8))
+        }
+    }
+
+    private static let group = "tunneld"
+
+    private static func hint(for address: ListenAddress) -> String {
+        switch address {
+        case .unix(let path): "tunneld: curl --unix-socket \(path) http://localhost/v1/tunnels"
+        case .tcp:
+            "tunneld: curl -H \"Authorization: Bearer $(tunneld token create --scope write)\" http://\(address)/v1/tunnels"
+        }
+    }
+
+    /// `tunneld token` works on the database beside us: what it revokes must be refused within a second.
+    private func watchTokens() -> Task<Void, Never> {
+        Task { [store, api, logger] in
+            var known: Int64?
+            while !Task.isCancelled {
+                do {
+                    let version = try store.dataVersion()
+                    if version != known { try api.refreshTokens() }
+                    known = version
+                } catch {
+                    logger.error("tokens not read", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+}
+
+extension LinkReport {
+    init(_ link: ObservedLink) {
+        self.init(ifindex: link.ifindex, name: link.name, kind: link.kind, isUp: link.isUp, mtu: link.mtu, tunnel: link.owner)
+    }
+}
+extension RouteReport {
+    init(_ route: ObservedRoute) {
+        self.init(to: route.to, gateway: route.via, link: route.link, source: route.source, metric: route.metric, table: route.table, routeProtocol: route.protocol, isOurs: route.isManaged)
+    }
+}
