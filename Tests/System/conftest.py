@@ -6,6 +6,7 @@ import pytest
 from daemon import Daemon
 from host import Host
 
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "without_ipip: for a kernel that has no ipip")
 

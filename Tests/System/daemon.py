@@ -29,6 +29,18 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
+class TCPConnection(http.client.HTTPConnection):
+    """From the host itself."""
+
+    def __init__(self, host, port, timeout=20):
+        super().__init__("127.0.0.1", port, timeout=timeout)
+        self.inside = host.inside
+
+    def connect(self):
+        with self.inside():
+            super().connect()
+
+
 class Answer:
     def __init__(self, method, path, response):
         self.asked = f"{method} {path}"
@@ -49,13 +61,15 @@ class Client:
 
     def __init__(self, connection):
         self.connection = connection
+        # Sent with each request.
+        self.headers = {}
 
     def close(self):
         self.connection.close()
 
     def request(self, method, path, body=None, **headers):
         """A body that isn't bytes is sent as JSON; `if_match="…"` is the header If-Match."""
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             kind = MERGE_PATCH if method == "PATCH" else "application/json"
             headers = {"content-type": kind} | headers
@@ -125,7 +139,10 @@ class Daemon(Client):
     def spawn(self):
         with self.host.inside(), open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [str(word) for word in self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [str(word) for word in self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 env=self.environment,
             )
         Daemon.running.append(self)
@@ -150,15 +167,10 @@ class Daemon(Client):
         return Client(UnixConnection(self.socket))
 
     def tcp_client(self, token=None):
-        """A connection over TCP, from the host itself; each request carries the token."""
-        connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=20)
-        with self.host.inside():
-            connection.connect()
-        connection.auto_open = False
-        client = Client(connection)
+        """A connection over TCP; each request carries the token."""
+        client = Client(TCPConnection(self.host, 8080))
         if token:
-            plain = client.request
-            client.request = lambda *words, **headers: plain(*words, authorization=f"Bearer {token}", **headers)
+            client.headers = {"authorization": f"Bearer {token}"}
         return client
 
     def end(self, number):
@@ -211,7 +223,10 @@ class Daemon(Client):
         """Another command of the binary, on this database."""
         with self.host.inside():
             return subprocess.run(
-                [TUNNELD, *words], text=True, capture_output=True, timeout=60,
+                [TUNNELD, *words],
+                text=True,
+                capture_output=True,
+                timeout=60,
                 env=self.environment | {"TUNNELD_DATABASE": str(self.database)} | environment,
             )
 

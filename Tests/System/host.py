@@ -185,5 +185,10 @@ class Capture:
                 return packets
             outer = (packet[0] & 15) * 4
             if len(packet) >= outer + 20 and packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_IPIP:
-                ends = packet[12:16], packet[16:20], packet[outer + 12 : outer + 16], packet[outer + 16 : outer + 20]
+                ends = (
+                    packet[12:16],
+                    packet[16:20],
+                    packet[outer + 12 : outer + 16],
+                    packet[outer + 16 : outer + 20],
+                )
                 packets.append(tuple(map(socket.inet_ntoa, ends)))

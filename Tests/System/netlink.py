@@ -1,4 +1,4 @@
-"""Reads links, addresses and routes from the kernel over rtnetlink: `ip` needs a tenth of a second each time."""
+"""Reads links, addresses and routes over rtnetlink: `ip` needs a tenth of a second each time."""
 
 import socket
 import struct
@@ -80,7 +80,9 @@ class Kernel:
 
     def dump_once(self, kind, header):
         self.sequence += 1
-        self.socket.send(struct.pack("=IHHII", 16 + len(header), kind, REQUEST_DUMP, self.sequence, 0) + header)
+        self.socket.send(
+            struct.pack("=IHHII", 16 + len(header), kind, REQUEST_DUMP, self.sequence, 0) + header
+        )
         messages, interrupted = [], False
         while True:
             data = self.socket.recv(1 << 18)

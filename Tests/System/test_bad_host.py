@@ -22,7 +22,9 @@ def small_disk(directory, size="1m"):
 
 
 def files(directory):
-    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name.startswith("tunneld.db")}
+    return {
+        path.name: path.read_bytes() for path in directory.iterdir() if path.name.startswith("tunneld.db")
+    }
 
 
 @pytest.fixture
@@ -53,7 +55,10 @@ def test_without_net_admin_it_serves_and_says_so(host, prepared):
 def test_without_net_admin_check_fails(host):
     with host.inside():
         check = subprocess.run(
-            ["setpriv", "--bounding-set=-net_admin", TUNNELD, "check"], capture_output=True, text=True, timeout=60
+            ["setpriv", "--bounding-set=-net_admin", TUNNELD, "check"],
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
     assert check.returncode == 1 and "CAP_NET_ADMIN" in check.stdout + check.stderr, check
 
@@ -70,11 +75,13 @@ def test_a_port_in_use(host, prepared):
 
 def test_a_unix_socket_in_use(host, prepared):
     first, second = prepared(host).start(), prepared(host)
+    link = first.create(**TUNNEL)["status"]["ifindex"]
     second.command[second.command.index(f"unix:{second.socket}")] = f"unix:{first.socket}"
     assert str(first.socket) in second.failed_start()
     assert first.get("/livez").status == 200
     with closing(first.client()) as client:
         assert client.get("/livez").status == 200, "the first one's socket was taken away"
+    assert host.kernel.links()["tun_a"].index == link, "what couldn't start had pruned the other's link"
 
 
 def test_a_file_that_is_no_socket_is_kept(host, prepared):
@@ -109,6 +116,13 @@ def test_a_second_daemon_on_the_same_database(daemon, prepared):
     said = second.failed_start()
     assert str(daemon.database) in said and "Stop the other tunneld" in said, said
     assert daemon.tunnel("tun_a")["status"]["state"] == "up"
+
+
+def test_a_second_daemon_with_another_database(daemon, prepared):
+    """Two daemons on one host would remove each other's links."""
+    link = daemon.create(**TUNNEL)["status"]["ifindex"]
+    assert "another tunneld" in prepared(daemon.host).failed_start().lower()
+    assert daemon.host.kernel.links()["tun_a"].index == link
 
 
 def test_a_directory_that_cannot_be_written(host, prepared):

@@ -14,12 +14,12 @@ GOOD = {"name": "new", "local": "172.16.16.22", "remote": "172.16.2.1"}
 def daemon():
     """Has the tunnel `taken`; the links foreign0 and theirs belong to somebody else."""
     with joined_hosts() as (a, _), started_daemon(a, tcp=True) as daemon:
-        a.ip(
-            "link add foreign0 type dummy",
-            "link add theirs type ipip local 172.16.16.22 remote 172.16.9.9",
-        )
+        a.ip("link add foreign0 type dummy", "link add theirs type ipip local 172.16.16.22 remote 172.16.9.9")
         daemon.create(
-            name="taken", local="172.16.16.22", remote="172.16.1.62", addresses=["192.168.1.1/24"],
+            name="taken",
+            local="172.16.16.22",
+            remote="172.16.1.62",
+            addresses=["192.168.1.1/24"],
             routes=[{"to": "10.20.0.0/16"}],
         )
         yield daemon
@@ -80,7 +80,11 @@ VALUES = {
     "route with host bits": ({"routes": [{"to": "10.0.0.1/8"}]}, "/routes/0/to", "10.0.0.0/8"),
     "the same route twice": ({"routes": [{"to": "10.0.0.0/8"}] * 2}, "/routes/1", "twice"),
     "route to multicast": ({"routes": [{"to": "224.0.0.0/4"}]}, "/routes/0/to", "tunnel"),
-    "metric beyond 32 bits": ({"routes": [{"to": "10.0.0.0/8", "metric": 1 << 32}]}, "/routes/0/metric", "4294967295"),
+    "metric beyond 32 bits": (
+        {"routes": [{"to": "10.0.0.0/8", "metric": 1 << 32}]},
+        "/routes/0/metric",
+        "4294967295",
+    ),
     "unknown kind": ({"kind": "gre"}, "/kind", "ipip"),
     "comment too long": ({"comment": "x" * 1025}, "/comment", "1024"),
     "label key with a space": ({"labels": {"a b": "c"}}, "/labels/a b", "key"),
@@ -227,7 +231,11 @@ def test_a_prefix_that_would_swallow_the_remote(daemon, swallowing):
         ({"nonsense": 1}, 400, "invalid-shape"),
         ({"remote": "172.16.2.9", "routes": [{"to": "172.16.0.0/16"}]}, 422, "route-swallows-remote"),
         # The kernel takes the first half of it, and must have it back.
-        ({"ttl": 77, "mtu": 1300, "routes": [{"to": "172.16.0.0/16"}], "remote": "172.17.0.1"}, 409, "route-taken"),
+        (
+            {"ttl": 77, "mtu": 1300, "routes": [{"to": "172.16.0.0/16"}], "remote": "172.17.0.1"},
+            409,
+            "route-taken",
+        ),
     ],
     ids=str,
 )
@@ -240,7 +248,22 @@ def test_a_patch_that_cannot_be(daemon, patch, status, slug):
 
 @pytest.mark.parametrize(
     "segment",
-    ["a" * 16, "a%2Fb", "a%20b", "a:b", "a%00b", "%00", ".", "..", "%2e", "%2e%2e", "%ff", "%zz", "%", "a%0d%0ab"],
+    [
+        "a" * 16,
+        "a%2Fb",
+        "a%20b",
+        "a:b",
+        "a%00b",
+        "%00",
+        ".",
+        "..",
+        "%2e",
+        "%2e%2e",
+        "%ff",
+        "%zz",
+        "%",
+        "a%0d%0ab",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_a_path_that_names_no_tunnel(daemon, segment, method):
@@ -261,7 +284,9 @@ def test_put_with_another_name_than_the_path(daemon):
     problem(daemon.put("other", GOOD), 422, "invalid-value")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=***", "state=on", "label=x", "nonsense=1"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "cursor=***", "state=on", "label=x", "nonsense=1"]
+)
 def test_a_query_that_cannot_be(daemon, query):
     problem(daemon.get(f"/v1/tunnels?{query}"), 400, "invalid-parameter")
 
@@ -293,9 +318,13 @@ def test_an_if_match_that_is_none(daemon):
 
 
 @pytest.mark.parametrize(
-    "header", [None, "Bearer", "Bearer ", "Bearer tnl_nonsense", "Basic cm9vdDpyb290", "tnl_x", "Bearer a b"], ids=str
+    "header",
+    [None, "Bearer", "Bearer ", "Bearer tnl_nonsense", "Basic cm9vdDpyb290", "tnl_x", "Bearer a b"],
+    ids=str,
 )
-@pytest.mark.parametrize("method, path", [("GET", "/v1/tunnels"), ("POST", "/v1/tunnels"), ("GET", "/nowhere")])
+@pytest.mark.parametrize(
+    "method, path", [("GET", "/v1/tunnels"), ("POST", "/v1/tunnels"), ("GET", "/nowhere")]
+)
 def test_tcp_without_a_valid_token(daemon, method, path, header):
     headers = {"authorization": header} if header is not None else {}
     with closing(daemon.tcp_client()) as client:

@@ -7,14 +7,23 @@ from contextlib import closing
 
 import pytest
 from conftest import started_daemon
-from daemon import problem
-from host import until
+from daemon import Daemon, problem
+from host import Host, until
 
 
 @pytest.fixture
 def daemon(host):
     with started_daemon(host, tcp=True) as daemon:
         yield daemon
+
+
+@pytest.fixture(scope="module")
+def idle():
+    """One that isn't started: other commands need no daemon."""
+    with closing(Host()) as host:
+        daemon = Daemon(host)
+        yield daemon
+        daemon.discard()
 
 
 def token(daemon, scope="write", *more):
@@ -65,10 +74,10 @@ def test_the_database_keeps_no_secret(daemon):
         (["serve", "--config", "/nowhere/tunneld.json"], "/nowhere/tunneld.json"),
         (["nonsense"], "nonsense"),
     ],
-    ids=" ".join,
+    ids=str,
 )
-def test_a_command_that_cannot_be(daemon, words, said):
-    done = daemon.run(*words, TUNNELD_DATABASE=str(daemon.directory / "other.db"))
+def test_a_command_that_cannot_be(idle, words, said):
+    done = idle.run(*words)
     assert done.returncode not in (0, None) and said in done.stderr, done
     assert "Fatal error" not in done.stderr and len(done.stderr) < 2000, done
 
@@ -90,18 +99,24 @@ def test_the_config_file_gives_what_the_command_line_leaves_open(host, prepared)
     daemon = prepared(host)
     config = daemon.directory / "tunneld.json"
     config.write_text(
-        json.dumps({"listen": [f"unix:{daemon.socket}"], "database": str(daemon.database), "log_format": "json"})
+        json.dumps(
+            {"listen": [f"unix:{daemon.socket}"], "database": str(daemon.database), "log_format": "json"}
+        )
     )
     daemon.command = daemon.command[:2] + ["--config", config]
     daemon.start()
     assert daemon.database.exists()
-    assert all(json.loads(line) for line in daemon.log_file.read_text().splitlines())
+    # What people are told on standard output is no log.
+    log = [line for line in daemon.log_file.read_text().splitlines() if not line.startswith("tunneld: curl")]
+    assert all(json.loads(line)["message"] for line in log) and log
 
 
 def test_the_environment_overrides_the_config_file_and_is_overridden(host, prepared):
     daemon = prepared(host)
     config = daemon.directory / "tunneld.json"
-    config.write_text(json.dumps({"listen": ["127.0.0.1:1"], "database": "/nowhere/a.db", "log_level": "error"}))
+    config.write_text(
+        json.dumps({"listen": ["127.0.0.1:1"], "database": "/nowhere/a.db", "log_level": "error"})
+    )
     daemon.command = daemon.command[:2] + ["--database", daemon.database]
     daemon.environment |= {
         "TUNNELD_CONFIG": str(config),
@@ -148,7 +163,18 @@ def test_members_of_no_group_may_not_use_the_socket(daemon):
         "print(s.recv(65536).decode())"
     )
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c", script, str(daemon.socket)],
-        text=True, capture_output=True, timeout=60,
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "/usr/bin/python3",
+            "-c",
+            script,
+            str(daemon.socket),
+        ],
+        text=True,
+        capture_output=True,
+        timeout=60,
     )
     assert done.stdout.startswith("HTTP/1.1 403 ") and "/problems/forbidden" in done.stdout, done

@@ -27,7 +27,7 @@ def test_killed_at_any_moment(host, prepared):
         writers = [Writer(daemon, w.number, known=w.known, seed=round) for w in writers]
         for writer in writers:
             writer.start()
-        # Waits for a number of answers, not for a time: in one run this is a transaction's middle, in another its end.
+        # After so many answers and a little: in one round a transaction's middle, in another its end.
         target = moment.randint(1, 60)
         until(lambda: sum(w.acknowledged for w in writers) >= target, 20, f"{target} writes")
         time.sleep(moment.random() * 0.004)

@@ -7,7 +7,10 @@ from conftest import joined_hosts, started_daemon
 from host import until
 
 TUNNEL = {
-    "name": "tun_a", "local": "172.16.16.22", "remote": "172.16.1.62", "addresses": ["192.168.1.1/24"],
+    "name": "tun_a",
+    "local": "172.16.16.22",
+    "remote": "172.16.1.62",
+    "addresses": ["192.168.1.1/24"],
     "routes": [{"to": "10.20.0.0/16", "metric": 100}, {"to": "10.21.0.0/16"}],
 }
 
@@ -57,12 +60,13 @@ def test_a_change_is_repaired_within_a_second(daemon, change):
     print(f"repaired {time.monotonic() - changed:.3f} s after ip ended")
     assert "somebody0" not in kernel.links()
     until(lambda: daemon.tunnel("tun_a")["status"]["state"] == "up", 1, "the status is up")
-    status = daemon.tunnel("tun_a")["status"]
-    assert status["ifindex"] == kernel.links()["tun_a"].index
+    index = kernel.links()["tun_a"].index
+    until(lambda: daemon.tunnel("tun_a")["status"]["ifindex"] == index, 1, "the status has the link's number")
     if field is None:
         # The tunnel leaves its MTU to the underlay: put right, but not called somebody's change.
         return
-    assert status["drift"] != before, "the drift isn't told"
+    until(lambda: daemon.tunnel("tun_a")["status"]["drift"] != before, 1, "the drift is told")
+    status = daemon.tunnel("tun_a")["status"]
     drift = status["drift"][0]
     assert drift["field"] == field and observed in drift["observed"], status
     assert drift["repaired_at"] >= drift["found_at"], status

@@ -38,7 +38,12 @@ class Contender(threading.Thread):
         name, ttl = f"same_{number}", self.random.randint(1, 255)
         # Some share endpoints and addresses under different names, too.
         endpoint = self.random.choice([number, number, 7])
-        body = {"local": "172.16.16.22", "remote": f"172.17.0.{endpoint + 1}", "ttl": ttl, "addresses": [f"10.1.{endpoint}.1/30"]}
+        body = {
+            "local": "172.16.16.22",
+            "remote": f"172.17.0.{endpoint + 1}",
+            "ttl": ttl,
+            "addresses": [f"10.1.{endpoint}.1/30"],
+        }
         what = self.random.choice(["POST", "PUT", "PATCH", "PATCH", "DELETE", "RENAME"])
         if what == "POST":
             answer, expected = self.client.post(body | {"name": name}), {201, 409}
@@ -47,7 +52,11 @@ class Contender(threading.Thread):
         elif what == "PATCH":
             answer, expected = self.client.patch(name, {"ttl": ttl}), {200, 404}
         elif what == "RENAME":
-            answer, expected = self.client.patch(name, {"name": f"same_{self.random.randint(0, 4)}"}), {200, 404, 409}
+            answer, expected = self.client.patch(name, {"name": f"same_{self.random.randint(0, 4)}"}), {
+                200,
+                404,
+                409,
+            }
         else:
             answer, expected = self.client.delete(name), {204, 404}
         assert answer.status in expected, answer

@@ -27,7 +27,14 @@ def test_a_created_tunnel_is_in_the_kernel_as_asked(daemon):
     link = daemon.host.kernel.links()["tun_a"]
     inherit_ttl, inherit_tos, pmtudisc, no_underlay, no_mark, ipip = 0, 1, 1, 0, 0, 4
     assert link.tunnel == (
-        "172.16.16.22", "172.16.1.62", inherit_ttl, inherit_tos, pmtudisc, no_underlay, no_mark, ipip
+        "172.16.16.22",
+        "172.16.1.62",
+        inherit_ttl,
+        inherit_tos,
+        pmtudisc,
+        no_underlay,
+        no_mark,
+        ipip,
     )
     assert (link.is_up, link.mtu, link.index) == (True, 1480, tunnel["status"]["ifindex"])
     assert tunnel["status"]["state"] == "up" and tunnel["status"]["mtu"] == 1480
@@ -38,8 +45,16 @@ def test_a_created_tunnel_is_in_the_kernel_as_asked(daemon):
 
 def test_every_field_reaches_the_kernel(daemon):
     daemon.create(
-        name="tun_all", local="172.16.16.22", remote="172.16.1.62", mtu=1300, ttl=64, tos=16, pmtudisc=True,
-        underlay="underlay0", fwmark=7, addresses=["192.168.1.1 peer 192.168.1.254/32", "10.9.0.1/30"],
+        name="tun_all",
+        local="172.16.16.22",
+        remote="172.16.1.62",
+        mtu=1300,
+        ttl=64,
+        tos=16,
+        pmtudisc=True,
+        underlay="underlay0",
+        fwmark=7,
+        addresses=["192.168.1.1 peer 192.168.1.254/32", "10.9.0.1/30"],
         routes=[{"to": "10.20.0.0/16", "metric": 100}, {"to": "10.21.0.0/24"}],
     )
     kernel = daemon.host.kernel
@@ -60,7 +75,9 @@ def test_a_disabled_tunnel_has_a_link_that_is_down(daemon):
     answer = daemon.patch("tun_a", {"enabled": True})
     assert answer.json["status"]["state"] == "up", answer
     link = daemon.host.kernel.links()["tun_a"]
-    assert link.is_up and any(r.to == "10.20.0.0/16" for r in daemon.host.kernel.routes() if r.index == link.index)
+    assert link.is_up and any(
+        r.to == "10.20.0.0/16" for r in daemon.host.kernel.routes() if r.index == link.index
+    )
 
 
 def test_pings_go_both_ways_and_are_counted_exactly(both_ends):
@@ -171,11 +188,15 @@ def test_links_of_others_are_never_touched(daemon):
     )
 
     def others():
-        links = {n: l for n, l in kernel.links().items() if n.startswith(("others", "tunl0", "lo", "underlay"))}
-        numbers = {link.index for link in links.values()}
-        return links, {a for a in kernel.addresses() if a.index in numbers}, {
-            r for r in kernel.routes() if r.index in numbers
+        links = {
+            n: l for n, l in kernel.links().items() if n.startswith(("others", "tunl0", "lo", "underlay"))
         }
+        numbers = {link.index for link in links.values()}
+        return (
+            links,
+            {a for a in kernel.addresses() if a.index in numbers},
+            {r for r in kernel.routes() if r.index in numbers},
+        )
 
     before = others()
     daemon.create(**TUN_A, routes=[{"to": "10.20.0.0/16"}])

@@ -8,7 +8,7 @@ from daemon import problem
 
 
 class Writer(threading.Thread):
-    """Creates, changes and deletes tunnels of its own over one kept-open connection, until told to stop or cut off.
+    """Creates, changes and deletes tunnels of its own over one connection, until told to stop or cut off.
 
     `known` holds what was acknowledged: name → ttl, or None where there is no tunnel. `doubtful` is the one
     write that had no answer: it may have happened or not.
@@ -29,7 +29,10 @@ class Writer(threading.Thread):
     def definition(self, name, ttl):
         remote = f"172.17.{self.number}.{self.names.index(name) + 1}"
         return {
-            "name": name, "local": "172.16.16.22", "remote": remote, "ttl": ttl,
+            "name": name,
+            "local": "172.16.16.22",
+            "remote": remote,
+            "ttl": ttl,
             "addresses": [f"10.{100 + self.number}.{self.names.index(name)}.1/30"],
             "routes": [{"to": f"10.{200 + self.number}.{self.names.index(name)}.0/24"}],
         }
@@ -82,7 +85,9 @@ class Writer(threading.Thread):
             possible = [self.known[name]]
             if self.doubtful and self.doubtful[0] == name:
                 possible.append(self.doubtful[1])
-            assert found.get(name) in possible, f"{name} has ttl {found.get(name)}, but {possible} was acknowledged"
+            assert (
+                found.get(name) in possible
+            ), f"{name} has ttl {found.get(name)}, but {possible} was acknowledged"
             self.known[name] = found.get(name)
         self.doubtful = None
 
@@ -99,7 +104,13 @@ def kernel_view(kernel):
         if route.protocol == 116:
             routes.setdefault(route.index, set()).add((route.to, route.metric))
     return {
-        name: (link.tunnel[2], link.tunnel[1], link.is_up, addresses.get(link.index, set()), routes.get(link.index, set()))
+        name: (
+            link.tunnel[2],
+            link.tunnel[1],
+            link.is_up,
+            addresses.get(link.index, set()),
+            routes.get(link.index, set()),
+        )
         for name, link in kernel.links().items()
         if link.group in OUR_GROUPS or link.alias.startswith("tunneld:")
     }
@@ -109,8 +120,11 @@ def api_view(daemon):
     """The same, of what the API shows."""
     return {
         name: (
-            tunnel["ttl"] if tunnel["ttl"] != "inherit" else 0, tunnel["remote"], tunnel["enabled"],
-            set(tunnel["addresses"]), {(route["to"], route["metric"]) for route in tunnel["routes"]},
+            tunnel["ttl"] if tunnel["ttl"] != "inherit" else 0,
+            tunnel["remote"],
+            tunnel["enabled"],
+            set(tunnel["addresses"]),
+            {(route["to"], route["metric"]) for route in tunnel["routes"]},
         )
         for name, tunnel in daemon.tunnels().items()
     }
@@ -118,7 +132,10 @@ def api_view(daemon):
 
 def stored_view(daemon):
     """name → (ttl, revision) in the database's file."""
-    return {name: (ttl or 0, revision) for name, ttl, revision in daemon.rows("SELECT name, ttl, revision FROM tunnel")}
+    return {
+        name: (ttl or 0, revision)
+        for name, ttl, revision in daemon.rows("SELECT name, ttl, revision FROM tunnel")
+    }
 
 
 def assert_consistent(daemon):
