@@ -10,6 +10,8 @@ TUNNELD = str(Path(os.environ.get("TUNNELD", ROOT / ".build/debug/tunneld")).res
 
 def test_demo():
     environment = {**os.environ, "TUNNELD": TUNNELD, "TUNNELD_DEMO_INSIDE": "yes"}
-    done = subprocess.run([ROOT / "scripts/demo"], env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        [ROOT / "scripts/demo"], env=environment, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All as it should be." in done.stdout
