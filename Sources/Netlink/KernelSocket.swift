@@ -13,13 +13,14 @@ internal import CMnl
 
     /// - Parameters:
     ///   - groups: multicast groups as the bit mask of `bind` (`RTMGRP_…`).
+    ///   - port: our address; 0 lets the kernel choose.
     ///   - receiveBuffer: how much may wait for us, in bytes.
-    init(groups: UInt32 = 0, receiveBuffer: Int32) throws(NetlinkError) {
+    init(groups: UInt32 = 0, port: UInt32 = 0, receiveBuffer: Int32) throws(NetlinkError) {
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         guard let socket = unsafe mnl_socket_open2(NETLINK_ROUTE, flags) else {
             throw NetlinkError.last("open a netlink socket")
         }
-        guard unsafe mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID) == 0 else {
+        guard unsafe mnl_socket_bind(socket, groups, pid_t(bitPattern: port)) == 0 else {
             let error = NetlinkError.last("bind a netlink socket")
             _ = unsafe mnl_socket_close(socket)
             throw error

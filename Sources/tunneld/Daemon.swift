@@ -13,6 +13,7 @@ struct Daemon {
     private let logger: Logger
     private let store: TunnelStore
     private let reconciler: Reconciler
+    private let claim: NamespaceClaim
     private let monitor: KernelMonitor
     private let api: API
     private let server: Server
@@ -24,8 +25,10 @@ struct Daemon {
         if settings.dataPlane == .bpf {
             throw Failure("this version has no bpf data plane; use --data-plane kernel")
         }
+        KernelDataPlane.prepareProcess()
         do {
             let store = try TunnelStore(path: settings.database)
+            claim = try NamespaceClaim()
             let underlay = UnderlayWatch()
             let changes = ChangeCounter()
             let plane = try KernelDataPlane(counters: changes, underlay: underlay)
@@ -61,11 +64,13 @@ struct Daemon {
         Signals.ignoreBrokenPipes()
         let signals = Signals(Signals.stop)
         do {
-            let addresses = try settings.listen.map { (text) throws(ListenError) in try ListenAddress(text) }
-            // First the kernel, so that nobody is told of a state that isn't.
+            // Addresses first: a second daemon ends here, before it touches the kernel. Answers last: nobody is told
+            // of a state that isn't.
+            let addresses = try bind()
             monitor.start { [reconciler] in reconciler.kernelChanged() }
             try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
-            try listen(on: addresses)
+            try server.serve()
+            for address in addresses { hint(at: address) }
         } catch {
             server.stop(grace: .zero)
             throw Failure("\(error)")
@@ -78,30 +83,34 @@ struct Daemon {
         watch.cancel()
         server.stop()
         await reconciler.stop()
+        withExtendedLifetime(claim) {}
         do { try store.checkpoint() } catch { logger.warning("\(error)") }
     }
 
-    private func listen(on addresses: [ListenAddress]) throws {
-        for address in addresses {
+    private func bind() throws -> [ListenAddress] {
+        try settings.listen.map { text in
+            let address = try ListenAddress(text)
             var group: String?
             if case .unix(let path) = address {
                 let folder = URL(filePath: path).deletingLastPathComponent()
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
                 group = SystemGroup.id(named: Self.group).map { _ in Self.group }
             }
-            let actual = try server.listen(on: address, socketGroup: group)
-            FileHandle.standardOutput.write(Data((Self.hint(for: actual) + "\n").utf8))
+            return try server.bind(to: address, socketGroup: group)
         }
     }
 
     private static let group = "tunneld"
 
-    private static func hint(for address: ListenAddress) -> String {
-        switch address {
-        case .unix(let path): "tunneld: curl --unix-socket \(path) http://localhost/v1/tunnels"
-        case .tcp:
-            "tunneld: curl -H \"Authorization: Bearer $(tunneld token create --scope write)\" http://\(address)/v1/tunnels"
-        }
+    /// Prints how to talk to the daemon.
+    private func hint(at address: ListenAddress) {
+        let command =
+            switch address {
+            case .unix(let path): "curl --unix-socket \(path) http://localhost/v1/tunnels"
+            case .tcp:
+                "curl -H \"Authorization: Bearer $(tunneld token create --scope write)\" http://\(address)/v1/tunnels"
+            }
+        FileHandle.standardOutput.write(Data("tunneld answers on \(address): \(command)\n".utf8))
     }
 
     /// `tunneld token` works on the database beside us: what it revokes must be refused within a second.

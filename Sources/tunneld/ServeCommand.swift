@@ -35,7 +35,6 @@ struct ServeCommand: AsyncParsableCommand {
             try Settings.Layer(environment: environment),
         ]
         if let path = config ?? environment["TUNNELD_CONFIG"] { layers.append(try Settings.Layer(file: path)) }
-        Memory.keepFreedPages()
         let daemon = try Daemon(Settings(layers))
         try await daemon.run()
     }
