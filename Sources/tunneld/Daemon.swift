@@ -12,6 +12,7 @@ struct Daemon {
     private let settings: Settings
     private let logger: Logger
     private let store: TunnelStore
+    private let tokens: TunnelStore
     private let reconciler: Reconciler
     private let claim: NamespaceClaim
     private let monitor: KernelMonitor
@@ -28,6 +29,8 @@ struct Daemon {
         KernelDataPlane.prepareProcess()
         do {
             let store = try TunnelStore(path: settings.database)
+            // Tokens over a connection of their own: who asks with one never waits for the writer.
+            let tokens = try TunnelStore(path: settings.database, as: .visitor)
             claim = try NamespaceClaim()
             let underlay = UnderlayWatch()
             let changes = ChangeCounter()
@@ -40,9 +43,10 @@ struct Daemon {
             let api = API(
                 API.Sources(
                     reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: Version.text,
-                    tokens: { () throws(StoreError) in try store.tokens() }, host: { HostFiles().report() },
-                    links: { () throws(TunnelProblem) in try reader.links().map { LinkReport($0) } },
-                    routes: { () throws(TunnelProblem) in try reader.routes().map { RouteReport($0) } },
+                    tokens: { () throws(StoreError) in try tokens.tokens() }, host: { HostFiles().report() },
+                    links: { () throws(TunnelProblem) in try reader.links() },
+                    routes: { () throws(TunnelProblem) in try reader.routes() },
+                    kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
                     server: { statistics.current }),
                 logger: logger)
             let server = try Server(
@@ -50,6 +54,7 @@ struct Daemon {
                 onError: { api.response(to: $0, $1) })
             statistics.set(server)
             self.store = store
+            self.tokens = tokens
             self.reconciler = reconciler
             self.monitor = monitor
             self.api = api
@@ -115,11 +120,11 @@ struct Daemon {
 
     /// `tunneld token` works on the database beside us: what it revokes must be refused within a second.
     private func watchTokens() -> Task<Void, Never> {
-        Task { [store, api, logger] in
+        Task { [tokens, api, logger] in
             var known: Int64?
             while !Task.isCancelled {
                 do {
-                    let version = try store.dataVersion()
+                    let version = try tokens.dataVersion()
                     if version != known { try api.refreshTokens() }
                     known = version
                 } catch {
@@ -128,16 +133,5 @@ struct Daemon {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
-    }
-}
-
-extension LinkReport {
-    init(_ link: ObservedLink) {
-        self.init(ifindex: link.ifindex, name: link.name, kind: link.kind, isUp: link.isUp, mtu: link.mtu, tunnel: link.owner)
-    }
-}
-extension RouteReport {
-    init(_ route: ObservedRoute) {
-        self.init(to: route.to, gateway: route.via, link: route.link, source: route.source, metric: route.metric, table: route.table, routeProtocol: route.protocol, isOurs: route.isManaged)
     }
 }
