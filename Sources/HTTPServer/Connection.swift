@@ -52,7 +52,8 @@ final class Connection: Sendable {
     func move(from old: Phase, to new: Phase) -> Bool {
         guard phase.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
         else { return false }
-        since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed)
+        // No bound runs while a handler works.
+        if new != .answering { since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed) }
         return true
     }
 

@@ -243,7 +243,7 @@ import Testing
         }
         let done = Recorder<AccessLogEntry>()
         let limits = limits { $0.responseTime = .milliseconds(200) }
-        try withServer([large], limits: limits, accessLog: { done.record($0) }) { _, address in
+        try withServer([large], limits: limits, accessLog: done.record) { _, address in
             let client = try RawClient(address, receiveBuffer: 4096)
             client.send("GET /large HTTP/1.1\r\nHost: t\r\n\r\n")
             // Not one byte is read until the server has hung up.
