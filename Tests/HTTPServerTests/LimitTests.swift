@@ -21,13 +21,15 @@ import Testing
     @Test func aBodyUpToTheLimitIsTaken() throws {
         let limits = limits { $0.bodyBytes = 100_000 }
         let body = String(repeating: "x", count: 100_000)
-        try withServer([upload], limits: limits) { server, address in
+        let done = Recorder<AccessLogEntry>()
+        try withServer([upload], limits: limits, accessLog: done.record) { server, address in
             let client = try RawClient(address)
             client.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + body)
             #expect(try client.answer().text == body)
             client.send("POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
             client.send("C350\r\n\(body.prefix(50_000))\r\nC350\r\n\(body.prefix(50_000))\r\n0\r\n\r\n")
             #expect(try client.answer().text == body)
+            for _ in 0..<2 { #expect(try done.next().bytes == 100_000) }
             #expect(server.statistics.receivedBytes == 200_000)
             #expect(server.statistics.sentBytes == 200_000)
         }
