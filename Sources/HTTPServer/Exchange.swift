@@ -169,7 +169,7 @@ final class Exchange {
         if case .stream(let body) = response.body {
             do {
                 stream = (try server.addStream(body, connection.descriptor), body)
-                reader = StreamReader(body, mhd)
+                reader = StreamReader(body, connection, mhd)
             } catch {
                 body.closed()
                 response = server.response(to: error, nil)
