@@ -10,8 +10,8 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: String) throws(ListenError) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
-            guard path.hasPrefix("/") else {
-                throw .badAddress(text, "A unix socket's path must be absolute.")
+            guard !path.isEmpty else {
+                throw .badAddress(text, "Name the socket's file, as unix:/run/tunneld/tunneld.sock.")
             }
             self = .unix(path: path)
             return
