@@ -79,6 +79,7 @@ public final class Server: Sendable {
     public func listen(on address: ListenAddress, socketGroup: String? = nil) throws(ListenError)
         -> ListenAddress
     {
+        if isStopping { throw .stopped }
         watch.start(server: self)
         let listener = try Listener(address, socketGroup: socketGroup, server: self)
         listeners.withLock { $0.append(listener) }
