@@ -78,6 +78,7 @@ public final class Server: Sendable {
     ///   - socketGroup: the group that a unix socket is given to; its mode is 0660.
     /// - Returns: the address with the port that the kernel chose for port 0.
     public func bind(to address: ListenAddress, socketGroup: String? = nil) throws(ListenError) -> ListenAddress {
+        if isStopping { throw .stopped }
         let socket = try ListenSocket(address, group: socketGroup)
         waiting.withLock { $0.append(socket) }
         return socket.address

@@ -1,3 +1,4 @@
+public import Dispatch
 public import Logging
 public import TunnelStore
 public import Tunnels
@@ -23,6 +24,8 @@ public actor Reconciler {
     /// Whether writes were stored that the kernel wasn't asked for yet.
     var isBehind = false
     var isStopped = false
+    /// How many writes waited together last time.
+    private var company = 1
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -31,6 +34,8 @@ public actor Reconciler {
         public var tunnels = 20_000
         /// Writes that share one transaction and one batch of netlink messages.
         public var writesInBatch = 256
+        /// How long the writer waits for each further write of clients that wrote together before.
+        public var companyPause = DispatchTimeInterval.milliseconds(1)
         /// Between the kernel's first word of a change and the look at it; changes come in bursts.
         public var settling = Duration.milliseconds(200)
         /// Between two looks when nobody tells of a change.
@@ -110,10 +115,15 @@ public actor Reconciler {
     }
 
     /// One batch at a time, so that a look can come between two.
+    ///
+    /// Clients that wrote together will write again about now: waiting a moment for all of them makes one large batch
+    /// out of many small ones, and a batch costs one flush of the disk. A client alone never waits.
     private func carryOutWaiting() {
+        if company > 1 { inbox.wait(for: company, pause: limits.companyPause) }
         let waiting = inbox.takeAll()
         guard !waiting.isEmpty else { return }
         let size = independentCount(of: waiting)
+        company = waiting.count
         inbox.putBack(waiting[size...])
         carryOut(Array(waiting[..<size]))
         wakeWriter()

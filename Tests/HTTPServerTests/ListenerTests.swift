@@ -74,6 +74,7 @@ import Testing
         #expect(status.st_gid == 0)
         server.stop()
         #expect(directory.entries == [])
+        #expect(throws: ListenError.stopped) { try server.listen(on: .unix(path: path)) }
     }
 
     @Test func aLiveSocketIsLeftAloneAndAStaleOneReplaced() throws {
