@@ -76,6 +76,7 @@ public actor Reconciler {
     /// - Parameter armMonitor: called before each look; must make the monitor call `kernelChanged()` once at the
     ///   next change.
     public func start(armMonitor: @escaping @Sendable () -> Void = {}) throws(StoreError) {
+        let began = timing.uptime()
         self.armMonitor = armMonitor
         let epochs = try store.epochs()
         for tunnel in try store.tunnels() {
@@ -84,6 +85,8 @@ public actor Reconciler {
             settle(Managed(tunnel: tunnel, status: status, hasHadLink: true))
         }
         look()
+        let microseconds = Int((timing.uptime() - began).seconds * 1e6)
+        logger.notice("started", metadata: ["tunnels": "\(managed.count)", "microseconds": "\(microseconds)"])
         scheduleTick()
     }
 
