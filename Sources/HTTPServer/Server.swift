@@ -149,12 +149,11 @@ extension Server {
     func response(to error: any Error, _ request: Request?) -> Response { onError(error, request) }
 
     /// Finds the route and asks `authorize`, which decides before it is said whether there is a route.
-    func route(_ request: inout Request, _ parameters: inout PathParameters) throws -> Route {
+    func route(_ request: inout Request) throws -> Route {
         let match = router.match(request.method, request.target.segments)
         var found: Route?
         if case .route(let route, let values) = match {
             found = route
-            parameters = values
             request.parameters = values
         }
         if let refusal = try authorize(&request, found) { throw EarlyAnswer(response: refusal) }

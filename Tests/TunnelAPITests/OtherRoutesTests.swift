@@ -80,7 +80,8 @@ import Tunnels
                 host.text.hasPrefix(
                     """
                     {"hostname":"a","kernel_release":"6.1.0","data_plane":"kernel",\
-                    "modules":[{"name":"ipip","state":"missing","loaded_by_tunneld_at":null}],"ipv4_forwarding":null,"reverse_path_filter":1,\
+                    "modules":[{"name":"ipip","state":"missing","loaded_by_tunneld_at":null}],\
+                    "ipv4_forwarding":null,"reverse_path_filter":1,\
                     "capabilities":{"administer_network":true,"load_modules":false},"shortcomings":["The kernel module
                     """))
             #expect(
