@@ -47,7 +47,12 @@ let package = Package(
                 "TunnelAPI", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", arguments, log,
             ],
             swiftSettings: strict),
-        .testTarget(name: "TunnelsTests", dependencies: ["Tunnels"], swiftSettings: strict),
+        // The kernel's rules in memory, for tests of what plans for it.
+        .target(name: "ModelHost", dependencies: ["Tunnels"], path: "Tests/ModelHost", swiftSettings: strict),
+        .testTarget(name: "TunnelsTests", dependencies: ["ModelHost", "Tunnels"], swiftSettings: strict),
+        .testTarget(
+            name: "ReconcilerTests",
+            dependencies: ["ModelHost", "Reconciler", "TunnelStore", "Tunnels", grdb, log], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(

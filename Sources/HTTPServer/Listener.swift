@@ -11,10 +11,11 @@ internal import Logging
 
     var address: ListenAddress { socket.address }
 
-    init(_ wanted: ListenAddress, socketGroup: String?, server: Server) throws(ListenError) {
-        socket = try ListenSocket(wanted, group: socketGroup)
+    /// - Parameter socket: belongs to the listener from now on, also when this throws.
+    init(_ socket: ListenSocket, server: Server) throws(ListenError) {
+        self.socket = socket
         unsafe context = Unmanaged.passRetained(server).toOpaque()
-        var options = Self.options(server.limits, wanted)
+        var options = Self.options(server.limits, socket.address)
         guard let daemon = unsafe mhd_shim_start(socket.descriptor, context, &options) else {
             unsafe Unmanaged<Server>.fromOpaque(context).release()
             socket.close()

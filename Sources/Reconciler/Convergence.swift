@@ -35,6 +35,7 @@ extension Reconciler {
                     results[position] = .failure(error)
                 }
             }
+            guard !plans.isEmpty else { break }
             open = []
             for ((position, plan), result) in zip(plans, plane.apply(plans.map(\.plan))) {
                 let isChange = plan.ifindex != nil && targets[position].wanted != nil

@@ -8,32 +8,47 @@ private struct Finding {
     let plan: TunnelPlan
 }
 
+/// What a look has to write down.
+private struct News {
+    var events: [Event] = []
+    /// Tunnels whose link was made anew.
+    var renewed: [TunnelID] = []
+}
+
 extension Reconciler {
     /// Reads the whole kernel, plans for every tunnel, and closes the differences. The same for a start, a change
     /// from outside, the slow tick and what was left to do.
     func look() {
         armMonitor()
+        isBehind = false
         counters.looks.increment()
-        let observed: ObservedState
+        var news = News()
+        // Once more after a change: the kernel does more than it is asked (deleting an address takes its secondaries
+        // along), and the next look would take that for somebody else's doing.
+        for round in 0..<3 {
+            guard let observed = readKernel() else { break }
+            if round == 0 { prune(in: observed) }
+            let findings = managed.values.compactMap { finding(for: $0, in: observed, &news) }
+            guard !findings.isEmpty else { break }
+            let results = plane.apply(findings.map(\.plan))
+            noteLoadedModules()
+            for (finding, result) in zip(findings, results) {
+                conclude(finding, result, isOurDoing: round > 0, &news)
+            }
+            guard findings.contains(where: { $0.plan.ifindex != nil }) else { break }
+        }
+        record(news.events, renewed: news.renewed)
+    }
+
+    /// - Returns: nil where it can't be read now.
+    private func readKernel() -> ObservedState? {
         do throws(TunnelProblem) {
-            observed = try plane.observe(for: managed.values.map(\.tunnel))
+            return try plane.observe(for: managed.values.map(\.tunnel))
         } catch {
             logger.error("kernel not read", metadata: ["problem": "\(error.detail)"])
             scheduleLook(after: .seconds(1))
-            return
+            return nil
         }
-        prune(in: observed)
-        let findings = managed.values.compactMap { finding(for: $0, in: observed) }
-        guard !findings.isEmpty else { return }
-        let results = plane.apply(findings.map(\.plan))
-        noteLoadedModules()
-        var news: [Event] = []
-        var renewed: [TunnelID] = []
-        for (finding, result) in zip(findings, results) {
-            news += conclude(finding, result)
-            if case .success = result, finding.plan.ifindex == nil { renewed.append(finding.id) }
-        }
-        record(news, renewed: renewed)
     }
 
     /// Writes down what happened, in one transaction. Its failure is no reason not to repair.
@@ -72,11 +87,12 @@ extension Reconciler {
     }
 
     /// What is to do for a tunnel; nil where it is as it should be, or nothing can be done now.
-    private func finding(for entry: Managed, in observed: ObservedState) -> Finding? {
+    private func finding(for entry: Managed, in observed: ObservedState, _ news: inout News) -> Finding? {
         do throws(TunnelProblem) {
             let plan = try plan(for: entry.tunnel, in: observed)
             if plan.operations.isEmpty {
                 if let link = observed.link(of: entry.tunnel.id) {
+                    if entry.status.isDriftOpen { news.events.append(event(.repaired, of: entry.tunnel)) }
                     let applied = AppliedLink(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp)
                     accept(applied, for: entry, isNew: false)
                 }
@@ -85,25 +101,29 @@ extension Reconciler {
             if entry.isBackingOff { return nil }
             return Finding(id: entry.tunnel.id, plan: plan)
         } catch {
-            if !entry.isBackingOff { fail(entry, error) }
+            if !entry.isBackingOff { fail(entry, error, &news) }
             return nil
         }
     }
 
-    /// - Returns: what is to be remembered of it.
-    private func conclude(_ finding: Finding, _ result: Result<AppliedLink?, TunnelProblem>) -> [Event] {
-        guard var entry = managed[finding.id] else { return [] }
-        let drift = note(finding.plan.differences, on: &entry)
-        var news: [Event] = drift ? [event(.drifted, of: entry.tunnel)] : []
+    /// - Parameter isOurDoing: whether the differences come from what was carried out just before.
+    private func conclude(
+        _ finding: Finding, _ result: Result<AppliedLink?, TunnelProblem>, isOurDoing: Bool, _ news: inout News
+    ) {
+        guard var entry = managed[finding.id] else { return }
+        if !isOurDoing, note(finding.plan.differences, on: &entry) {
+            news.events.append(event(.drifted, of: entry.tunnel))
+        }
         switch result {
         case .success(let link):
-            if drift { news.append(event(.repaired, of: entry.tunnel)) }
-            if let link { accept(link, for: entry, isNew: finding.plan.ifindex == nil) }
+            let isNew = finding.plan.ifindex == nil
+            if isNew { news.renewed.append(finding.id) }
+            guard let link else { return settle(entry) }
+            if entry.status.isDriftOpen { news.events.append(event(.repaired, of: entry.tunnel)) }
+            accept(link, for: entry, isNew: isNew)
         case .failure(let problem):
-            if entry.status.problem != problem { news.append(event(.failed, of: entry.tunnel)) }
-            fail(entry, problem)
+            fail(entry, problem, &news)
         }
-        return news
     }
 
     private func event(_ kind: Event.Kind, of tunnel: Tunnel) -> Event {
@@ -145,9 +165,9 @@ extension Reconciler {
         var status = entry.status
         if isNew, entry.hasHadLink { status.epoch += 1 }
         entry.hasHadLink = true
-        let now = timing.now()
-        if status.state == .drifted {
+        if status.isDriftOpen {
             counters.repairs.increment()
+            let now = timing.now()
             for position in status.drift.indices where status.drift[position].repairedAt == nil {
                 status.drift[position].repairedAt = now
             }
@@ -158,7 +178,7 @@ extension Reconciler {
         status.mtu = link.mtu
         status.problem = nil
         guard status != entry.status else { return }
-        status.reconciledAt = now
+        status.reconciledAt = timing.now()
         entry.status = status
         entry.backoff = Backoff()
         entry.isBackingOff = false
@@ -166,9 +186,10 @@ extension Reconciler {
     }
 
     /// The kernel refused: said in the status, and tried again after a while.
-    private func fail(_ entry: Managed, _ problem: TunnelProblem) {
+    private func fail(_ entry: Managed, _ problem: TunnelProblem, _ news: inout News) {
         var entry = entry
         if entry.status.problem != problem {
+            news.events.append(event(.failed, of: entry.tunnel))
             let metadata: Logger.Metadata = [
                 "tunnel": "\(entry.tunnel.name)", "problem": "\(problem.detail)",
             ]
@@ -197,4 +218,9 @@ extension TunnelDefinition {
     fileprivate func leavesOpen(_ difference: Difference) -> Bool {
         if case .mtu = difference { mtu == nil } else { false }
     }
+}
+
+extension TunnelStatus {
+    /// Whether there is a drift that isn't repaired.
+    fileprivate var isDriftOpen: Bool { drift.contains { $0.repairedAt == nil } }
 }

@@ -20,6 +20,8 @@ public actor Reconciler {
     let plane: any DataPlane
     var managed: [TunnelID: Managed] = [:]
     var isLookScheduled = false
+    /// Whether writes were stored that the kernel wasn't asked for yet.
+    var isBehind = false
     var isStopped = false
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}

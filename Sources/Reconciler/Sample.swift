@@ -63,23 +63,23 @@ public final class Sample: Sendable {
 extension LinkCounters {
     /// nil where a counter went back: the link began anew.
     func growth(since former: LinkCounters) -> LinkCounters? {
-        guard rx.packets >= former.rx.packets, rx.bytes >= former.rx.bytes, tx.packets >= former.tx.packets,
-            tx.bytes >= former.tx.bytes
-        else { return nil }
+        guard let rx = rx.growth(since: former.rx), let tx = tx.growth(since: former.tx) else { return nil }
         var growth = LinkCounters()
-        growth.rx = rx.growth(since: former.rx)
-        growth.tx = tx.growth(since: former.tx)
+        growth.rx = rx
+        growth.tx = tx
         return growth
     }
 }
 
 extension LinkCounters.Direction {
-    fileprivate func growth(since former: Self) -> Self {
+    fileprivate func growth(since former: Self) -> Self? {
+        guard bytes >= former.bytes, packets >= former.packets, errors >= former.errors, dropped >= former.dropped
+        else { return nil }
         var growth = Self()
         growth.bytes = bytes - former.bytes
         growth.packets = packets - former.packets
-        growth.errors = errors &- former.errors
-        growth.dropped = dropped &- former.dropped
+        growth.errors = errors - former.errors
+        growth.dropped = dropped - former.dropped
         return growth
     }
 }

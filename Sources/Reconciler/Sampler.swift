@@ -5,8 +5,11 @@ public import Tunnels
 public final class Sampler: Sendable {
     private struct State {
         var newest: (sample: Sample, takenAt: Duration)?
-        /// What rates are computed against: the newest sample that is at least an interval older.
+        /// What rates are computed against: at least an interval old, and less than two while samples are taken
+        /// all the time.
         var base: (sample: Sample, takenAt: Duration)?
+        /// The base when it is an interval old.
+        var next: (sample: Sample, takenAt: Duration)?
     }
 
     private let source: any CounterSource
@@ -54,15 +57,16 @@ public final class Sampler: Sendable {
         let views = directory.views
         let counters = try source.counters()
         return state.withLock { state in
-            if let newest = state.newest, takenAt - newest.takenAt >= interval || state.base == nil {
-                state.base = newest
+            if let next = state.next, takenAt - next.takenAt >= interval {
+                (state.base, state.next) = (next, nil)
             }
+            let base = state.base ?? state.next
             let sample = Sample(
                 sampledAt: timing.now(),
-                intervalSeconds: state.base.map { (takenAt - $0.takenAt).seconds } ?? 0,
-                entries: Sample.entries(
-                    of: views, counters: counters, since: state.base?.sample.entries ?? []))
+                intervalSeconds: base.map { (takenAt - $0.takenAt).seconds } ?? 0,
+                entries: Sample.entries(of: views, counters: counters, since: base?.sample.entries ?? []))
             state.newest = (sample, takenAt)
+            if state.next == nil { state.next = state.newest }
             return sample
         }
     }

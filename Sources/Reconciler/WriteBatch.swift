@@ -49,6 +49,8 @@ extension Reconciler {
 
     /// Stores the writes in one transaction, brings them to the kernel in one batch, commits, and answers.
     func carryOut(_ batch: [PendingWrite]) {
+        // A name or endpoints that an asynchronous write gave up may still be in the kernel.
+        if isBehind, batch.contains(where: { !$0.write.isAsynchronous }) { look() }
         var items = batch.map { BatchItem(pending: $0) }
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}
@@ -63,10 +65,18 @@ extension Reconciler {
     }
 
     private func storeAndAsk(_ items: inout [BatchItem]) -> Attempt {
-        for position in items.indices { items[position].step = nil }
+        for position in items.indices {
+            items[position].step = nil
+            // What the database said of it may rest on what was taken back since.
+            if items[position].asked == nil { items[position].refusal = nil }
+        }
         do throws(WriteError<KernelRefusal>) {
             try store.write { (transaction) throws(KernelRefusal) in
-                for position in items.indices { take(&items[position], in: &transaction) }
+                var room = limits.tunnels - managed.count
+                for position in items.indices {
+                    take(&items[position], room: room, in: &transaction)
+                    if let step = items[position].step, step.former == nil { room -= 1 }
+                }
                 try askKernel(&items)
             }
             return .done
@@ -81,13 +91,15 @@ extension Reconciler {
     }
 
     /// Lets the database have its say on one write.
-    private func take(_ item: inout BatchItem, in transaction: inout Transaction) {
+    ///
+    /// - Parameter room: how many more tunnels there may be.
+    private func take(_ item: inout BatchItem, room: Int, in transaction: inout Transaction) {
         guard item.refusal == nil, item.unchanged == nil else { return }
         do throws(WriteRefusal) {
             // Decided once: the kernel has the id that it was given.
             let decision =
                 if let asked = item.asked { WriteDecision.step(asked.step) } else {
-                    try decide(item.pending.write)
+                    try decide(item.pending.write, room: room)
                 }
             switch decision {
             case .step(let step):

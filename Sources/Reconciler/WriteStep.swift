@@ -9,15 +9,17 @@ enum WriteDecision {
 
 extension Reconciler {
     /// What a write means for the tunnels there are.
-    func decide(_ write: Write) throws(WriteRefusal) -> WriteDecision {
+    ///
+    /// - Parameter room: how many more tunnels there may be.
+    func decide(_ write: Write, room: Int) throws(WriteRefusal) -> WriteDecision {
         switch write.change {
         case .create(let definition):
             try check(write.precondition, against: nil)
-            return .step(try creation(of: definition))
+            return .step(try creation(of: definition, room: room))
         case .put(let definition):
             let current = entry(.name(definition.name))
             try check(write.precondition, against: current?.tunnel)
-            guard let current else { return .step(try creation(of: definition)) }
+            guard let current else { return .step(try creation(of: definition, room: room)) }
             return try replacement(of: current, by: definition)
         case .modify(let key, let transform):
             guard let current = entry(key) else { throw .notFound }
@@ -102,7 +104,7 @@ extension Reconciler {
         guard let wanted = step.wanted else {
             managed[step.id] = nil
             directory.remove(step.id)
-            if result == nil { scheduleLook(after: .zero) }
+            if result == nil { fallBehind() }
             return .deleted
         }
         var entry =
@@ -118,10 +120,16 @@ extension Reconciler {
             if isNew, entry.hasHadLink { record([], renewed: [step.id]) }
         } else {
             settle(entry)
-            scheduleLook(after: .zero)
+            fallBehind()
         }
         let view = directory.view(.id(step.id)) ?? TunnelView(tunnel: wanted, status: entry.status)
         return step.former == nil ? .created(view) : .changed(view)
+    }
+
+    /// The kernel follows later.
+    private func fallBehind() {
+        isBehind = true
+        scheduleLook(after: .zero)
     }
 
     private func entry(_ key: TunnelKey) -> Managed? {
@@ -139,8 +147,8 @@ extension Reconciler {
         if !holds { throw .preconditionFailed(current: current?.revision) }
     }
 
-    private func creation(of definition: TunnelDefinition) throws(WriteRefusal) -> WriteStep {
-        guard managed.count < limits.tunnels else { throw .tooManyTunnels(limit: limits.tunnels) }
+    private func creation(of definition: TunnelDefinition, room: Int) throws(WriteRefusal) -> WriteStep {
+        guard room > 0 else { throw .tooManyTunnels(limit: limits.tunnels) }
         let now = timing.now()
         var generator = SystemRandomNumberGenerator()
         let id = TunnelID(at: now, using: &generator)

@@ -50,12 +50,13 @@ final class Daemon: Sendable {
                 reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: "1.2.3",
                 tokens: { () throws(StoreError) in try store.tokens() }, isMember: { _ in isMember },
                 host: { host },
-                links: { [LinkReport(ifindex: 1, name: "lo", kind: nil, isUp: true, mtu: 65536)] },
+                links: { [ObservedLink(ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536)] },
                 routes: {
                     let prefix = IPv4Prefix(containing: IPv4Address(10, 0, 0, 0), length: 8)
                     return [
-                        RouteReport(
-                            to: prefix, gateway: IPv4Address(10, 0, 0, 1), link: "eth0", routeProtocol: 3)
+                        ObservedRoute(
+                            to: prefix, via: IPv4Address(10, 0, 0, 1), link: "eth0", metric: 0, table: 254,
+                            protocol: 3, isManaged: false)
                     ]
                 },
                 unreadiness: { unreadiness }, timing: timing),
