@@ -74,15 +74,24 @@ def test_a_port_in_use(host, prepared):
     assert "127.0.0.1:8080" in said and "listens" in said, said
 
 
-def test_a_unix_socket_in_use(host, prepared):
-    first, second = prepared(host).start(), prepared(host)
-    link = first.create(**TUNNEL)["status"]["ifindex"]
+def test_what_cannot_listen_has_touched_nothing(written_database, prepared):
+    """Its database doesn't have the tunnel, whose link it would remove if it got so far."""
+    host = written_database.host
+    before = host.kernel.state()
+    with host.inside(), closing(socket.create_server(("127.0.0.1", 8080))):
+        prepared(host, tcp=True).failed_start()
+    assert host.kernel.state() == before and "tun_a" in host.kernel.links()
+
+
+def test_a_unix_socket_in_use(two_hosts, prepared):
+    """Two network namespaces that share a file system, as containers may."""
+    a, b = two_hosts
+    first, second = prepared(a).start(), prepared(b)
     second.command[second.command.index(f"unix:{second.socket}")] = f"unix:{first.socket}"
     assert str(first.socket) in second.failed_start()
     assert first.get("/livez").status == 200
     with closing(first.client()) as client:
         assert client.get("/livez").status == 200, "the first one's socket was taken away"
-    assert host.kernel.links()["tun_a"].index == link, "what couldn't start had pruned the other's link"
 
 
 def test_a_file_that_is_no_socket_is_kept(host, prepared):
