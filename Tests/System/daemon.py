@@ -244,3 +244,11 @@ def problem(answer, status, slug):
     assert members["status"] == status, answer
     assert members["title"] and members["detail"], answer
     return members
+
+
+def metric(daemon, name):
+    """The values of all samples of this name in /metrics."""
+    lines = daemon.get("/metrics").body.decode().splitlines()
+    values = [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
+    assert values, f"there is no {name}"
+    return values

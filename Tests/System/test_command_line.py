@@ -106,9 +106,10 @@ def test_the_config_file_gives_what_the_command_line_leaves_open(host, prepared)
     daemon.command = daemon.command[:2] + ["--config", config]
     daemon.start()
     assert daemon.database.exists()
+    until(lambda: daemon.logged("Listening"), 5, "the log says where it listens")
     # What people are told on standard output is no log.
     log = [line for line in daemon.log_file.read_text().splitlines() if not line.startswith("tunneld: curl")]
-    assert all(json.loads(line)["message"] for line in log) and log
+    assert all(json.loads(line)["message"] for line in log)
 
 
 def test_the_environment_overrides_the_config_file_and_is_overridden(host, prepared):

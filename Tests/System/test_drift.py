@@ -4,6 +4,7 @@ import time
 
 import pytest
 from conftest import joined_hosts, started_daemon
+from daemon import metric
 from host import until
 
 TUNNEL = {
@@ -94,6 +95,38 @@ def test_a_link_made_anew_begins_an_epoch(daemon):
     daemon.restart()
     assert daemon.get(path).json["epoch"] == first["epoch"] + 1
     assert daemon.delete("tun_epoch").status == 204
+
+
+@pytest.mark.parametrize(
+    "obstacle, slug",
+    [
+        ("link add tun_b type dummy", "name-taken"),
+        ("link add somebody0 type ipip local 172.16.16.22 remote 172.16.1.73", "endpoints-taken"),
+    ],
+    ids=["name-taken", "endpoints-taken"],
+)
+def test_a_link_of_somebody_else_in_its_place_is_told_and_left_alone(daemon, obstacle, slug):
+    daemon.create(name="tun_b", local="172.16.16.22", remote="172.16.1.73")
+    name = obstacle.split()[2]
+    daemon.host.ip("link del tun_b", obstacle)
+    until(lambda: daemon.tunnel("tun_b")["status"]["state"] == "failed", 2, "tun_b is shown as failed")
+    problem = daemon.tunnel("tun_b")["status"]["problem"]
+    assert problem["type"] == f"/problems/{slug}" and name in problem["detail"], problem
+    assert daemon.tunnel("tun_a")["status"]["state"] == "up", "others aren't hindered"
+    assert daemon.host.kernel.links()[name].group == 0
+    daemon.host.ip(f"link del {name}")
+    until(lambda: daemon.tunnel("tun_b")["status"]["state"] == "up", 3, "tun_b is up when it is gone")
+    assert daemon.host.kernel.links()["tun_b"].kind == "ipip"
+    assert daemon.delete("tun_b").status == 204
+
+
+def test_a_storm_of_changes_costs_few_looks(daemon):
+    begin, looks = time.monotonic(), metric(daemon, "tunneld_looks_total")[0]
+    for _ in range(3):
+        daemon.host.ip(*["link add storm0 type dummy\nlink del storm0"] * 50)
+    looks = metric(daemon, "tunneld_looks_total")[0] - looks
+    print(f"{looks:.0f} looks in {time.monotonic() - begin:.1f} s")
+    assert looks <= 5 * (time.monotonic() - begin) + 2
 
 
 def test_changes_while_it_is_stopped_are_repaired_at_the_start(daemon):

@@ -1,11 +1,14 @@
 """A thousand tunnels."""
 
+import socket
 import threading
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from conftest import joined_hosts, started_daemon
+from daemon import metric
 from writers import api_view, kernel_view
 
 COUNT = 1000
@@ -60,14 +63,6 @@ def memory(daemon):
     return tuple(int(fields[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
 
 
-def metric(daemon, name):
-    """The values of all its samples."""
-    lines = daemon.get("/metrics").body.decode().splitlines()
-    values = [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
-    assert values, f"there is no {name}"
-    return values
-
-
 def test_all_are_in_the_kernel(daemon):
     shown = api_view(daemon)
     assert len(shown) == COUNT and kernel_view(daemon.host.kernel) == shown
@@ -114,6 +109,21 @@ def test_a_restart_with_all_in_place_changes_nothing_in_the_kernel(daemon):
         assert metric(daemon, "tunneld_kernel_changes_total") == [0]
     states = {tunnel["status"]["state"] for tunnel in daemon.tunnels().values()}
     assert states == {"up"}
+
+
+def test_readers_that_do_not_read_hinder_nobody(daemon):
+    with ExitStack() as stack:
+        for _ in range(30):
+            connection = stack.enter_context(closing(socket.socket(socket.AF_UNIX)))
+            connection.connect(str(daemon.socket))
+            connection.sendall(b"GET /v1/tunnels?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
+        with closing(daemon.client()) as client:
+            assert client.get("/v1/tunnels/t0000").status == 200
+            client.create(name="while", remote="172.18.0.200")
+            assert client.delete("while").status == 204
+    now, most = memory(daemon)
+    print(f"resident with 30 of them: {now >> 20} MiB, at most {most >> 20} MiB")
+    assert most < 256 << 20
 
 
 def test_memory_is_reported(daemon):
