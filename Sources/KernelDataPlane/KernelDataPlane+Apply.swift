@@ -61,6 +61,8 @@ extension KernelDataPlane {
             ]
         case .change(_, let parameters):
             return [.changeLink(Link(index: index, info: .ipip(IPTunnel(parameters))))]
+        case .mark:
+            return [.setLink(index, LinkChange(alias: Mark.alias(of: plan.tunnel), group: Mark.group))]
         case .rename(let name): return [.setLink(index, LinkChange(name: name.text))]
         case .setMTU(let mtu): return [.setLink(index, LinkChange(mtu: UInt32(mtu)))]
         case .setUp(let up): return [.setLink(index, LinkChange(up: up))]

@@ -8,8 +8,8 @@ extension KernelDataPlane {
         for operation in plan.operations {
             switch operation {
             case .create(let name, _, let parameters, _, _):
-                if error.operation.hasPrefix("create"), let problem = obstacle(name: name, parameters) {
-                    return problem
+                if error.operation.hasPrefix("create") {
+                    return obstacle(name: name, parameters) ?? .endpointsElsewhere(parameters)
                 }
             case .change(_, let parameters):
                 if error.operation.hasPrefix("change"), let problem = obstacle(name: nil, parameters) {

@@ -10,7 +10,7 @@ extension KernelDataPlane {
                 links.append(ObservedLink(link))
             }
             var owned: [UInt32: Int] = [:]
-            for (position, link) in links.enumerated() where link.owner != nil {
+            for (position, link) in links.enumerated() where link.owner != nil || link.remains != nil {
                 owned[UInt32(bitPattern: link.ifindex)] = position
             }
             if !owned.isEmpty { try readAddressesAndRoutes(of: owned, into: &links) }
@@ -18,7 +18,7 @@ extension KernelDataPlane {
             }
             let followers = tunnels.filter { $0.definition.mtu == nil }
             let paths = try knownPaths(of: followers, mtuOf: { mtus[$0] })
-            return ObservedState(links: links, paths: paths)
+            return ObservedState(links: links, paths: paths, claimedBy: tunnels)
         } catch {
             throw TunnelProblem(error)
         }
@@ -60,12 +60,12 @@ extension KernelDataPlane {
         var links = try socket.execute(requests).compactMap { outcome in
             (try? outcome.get())?.first?.link.map { ObservedLink($0) }
         }
-        guard let position = links.firstIndex(where: { $0.owner == tunnel.id }) else {
+        guard let position = links.firstIndex(where: { $0.ifindex == Int32(bitPattern: index) }) else {
             return ObservedState(links: links)
         }
         links[position].addresses = Set(try socket.addresses(interface: index).map { InterfaceAddress($0) })
         let routes = try socket.routes(RouteFilter(proto: Mark.routeProtocol, interface: index))
         links[position].routes = Set(routes.map { TunnelRoute($0) })
-        return ObservedState(links: links)
+        return ObservedState(links: links, claimedBy: [tunnel])
     }
 }

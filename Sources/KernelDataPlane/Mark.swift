@@ -20,11 +20,17 @@ enum Mark {
         aliasPrefix + tunnel.text
     }
 
-    /// Whose a link is. Group and alias must both be ours: somebody may have copied one.
-    static func owner(of link: Link) -> TunnelID? {
-        guard let group = link.group, (Mark.group...lastGroup).contains(group), link.kind == IPTunnel.kind,
-            let alias = link.alias, alias.hasPrefix(aliasPrefix)
-        else { return nil }
+    /// Whose a link is, where group and alias say so both, and what is left of the mark, where one of them does. A
+    /// link that doesn't have an ifindex of our choice was made by somebody else, who copied one.
+    static func read(_ link: Link) -> (owner: TunnelID?, remains: MarkRemains?) {
+        guard link.kind == IPTunnel.kind, link.index >= KernelDataPlane.firstIndex else { return (nil, nil) }
+        let isInGroup = link.group.map { (group...lastGroup).contains($0) } ?? false
+        guard let tunnel = tunnel(named: link.alias) else { return (nil, isInGroup ? .group : nil) }
+        return isInGroup ? (tunnel, nil) : (nil, .alias(tunnel))
+    }
+
+    private static func tunnel(named alias: String?) -> TunnelID? {
+        guard let alias, alias.hasPrefix(aliasPrefix) else { return nil }
         return TunnelID(alias.dropFirst(aliasPrefix.count))
     }
 }

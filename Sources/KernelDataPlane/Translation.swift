@@ -82,9 +82,10 @@ extension Route {
 extension ObservedLink {
     /// Without addresses and routes, which other messages tell.
     init(_ link: Link) {
+        let mark = Mark.read(link)
         self.init(
             ifindex: Int32(bitPattern: link.index), name: link.name ?? "", kind: link.kind ?? "",
-            owner: Mark.owner(of: link), isUp: link.flags.contains(.up), mtu: Int(link.mtu ?? 0),
+            owner: mark.owner, remains: mark.remains, isUp: link.flags.contains(.up), mtu: Int(link.mtu ?? 0),
             parameters: link.tunnel.map { LinkParameters($0) })
     }
 }

@@ -26,8 +26,11 @@ extension Reconciler {
         // Once more after a change: the kernel does more than it is asked (deleting an address takes its secondaries
         // along), and the next look would take that for somebody else's doing.
         for round in 0..<3 {
-            guard let observed = readKernel() else { break }
-            if round == 0 { prune(in: observed) }
+            guard var observed = readKernel() else { break }
+            if round == 0, tidy(observed) {
+                guard let tidied = readKernel() else { break }
+                observed = tidied
+            }
             let findings = managed.values.compactMap { finding(for: $0, in: observed, &news) }
             guard !findings.isEmpty else { break }
             let results = plane.apply(findings.map(\.plan))
@@ -69,19 +72,27 @@ extension Reconciler {
         }
     }
 
-    private func prune(in observed: ObservedState) {
-        let plans = Tunnels.prune(observed, keeping: Set(managed.keys))
-        guard !plans.isEmpty else { return }
-        for (plan, result) in zip(plans, plane.apply(plans)) {
+    /// Deletes links of ours that no tunnel has, and those that stand in another tunnel's place.
+    ///
+    /// - Returns: whether tunnels lost their links by it, so that the kernel is to be read again.
+    private func tidy(_ observed: ObservedState) -> Bool {
+        let unwanted = prune(observed, keeping: Set(managed.keys))
+        let misplaced = evictions(from: observed, for: managed.values.map(\.tunnel))
+        delete(unwanted, because: "no tunnel has it")
+        delete(misplaced, because: "it stands in another tunnel's place")
+        return !misplaced.isEmpty
+    }
+
+    private func delete(_ plans: [TunnelPlan], because reason: String) {
+        for (plan, result) in zip(plans, plans.isEmpty ? [] : plane.apply(plans)) {
             switch result {
             case .success:
                 counters.pruned.increment()
-                logger.notice(
-                    "link removed", metadata: ["link": "\(plan.name)", "reason": "no tunnel has it"])
+                logger.notice("link removed", metadata: ["link": "\(plan.name)", "reason": "\(reason)"])
             case .failure(let problem):
                 counters.failures.increment()
-                logger.error(
-                    "link not removed", metadata: ["link": "\(plan.name)", "problem": "\(problem.detail)"])
+                let metadata: Logger.Metadata = ["link": "\(plan.name)", "problem": "\(problem.detail)"]
+                logger.error("link not removed", metadata: metadata)
             }
         }
     }

@@ -24,8 +24,7 @@ public actor Reconciler {
     /// Whether writes were stored that the kernel wasn't asked for yet.
     var isBehind = false
     var isStopped = false
-    /// How many writes waited together last time.
-    private var company = 1
+    private var pace = BatchPace()
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -118,15 +117,12 @@ public actor Reconciler {
     }
 
     /// One batch at a time, so that a look can come between two.
-    ///
-    /// Clients that wrote together will write again about now: waiting a moment for all of them makes one large batch
-    /// out of many small ones, and a batch costs one flush of the disk. A client alone never waits.
     private func carryOutWaiting() {
-        if company > 1 { inbox.wait(for: company, pause: limits.companyPause) }
+        if pace.expected > 1 { inbox.wait(for: pace.expected, pause: limits.companyPause) }
         let waiting = inbox.takeAll()
         guard !waiting.isEmpty else { return }
+        pace.learn(found: waiting.count, limit: limits.writesInBatch)
         let size = independentCount(of: waiting)
-        company = waiting.count
         inbox.putBack(waiting[size...])
         carryOut(Array(waiting[..<size]))
         wakeWriter()

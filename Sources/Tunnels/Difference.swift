@@ -1,6 +1,8 @@
 /// One way in which a link differs from its tunnel's definition.
 public enum Difference: Hashable, Sendable {
     case linkMissing
+    /// Half of the mark by which the link is known as ours is gone.
+    case mark(MarkRemains)
     case name(desired: String, observed: String)
     case parameter(field: String, desired: String, observed: String)
     case mtu(desired: Int, observed: Int)
@@ -14,6 +16,8 @@ public enum Difference: Hashable, Sendable {
     public var summary: (field: String, desired: String, observed: String) {
         switch self {
         case .linkMissing: ("link", "present", "absent")
+        case .mark(.alias): ("group", "tunneld's", "another")
+        case .mark(.group): ("alias", "tunneld's", "another")
         case .name(let desired, let observed): ("name", desired, observed)
         case .parameter(let field, let desired, let observed): (field, desired, observed)
         case .mtu(let desired, let observed): ("mtu", "\(desired)", "\(observed)")
@@ -49,7 +53,7 @@ public func differences(
     and link: ObservedLink?
 ) -> [Difference] {
     guard let link else { return [.linkMissing] }
-    var found: [Difference] = []
+    var found = link.remains.map { [Difference.mark($0)] } ?? []
     if link.name != definition.name.text {
         found.append(.name(desired: definition.name.text, observed: link.name))
     }

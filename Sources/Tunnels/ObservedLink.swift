@@ -42,14 +42,24 @@ public struct LinkParameters: Hashable, Sendable {
     }
 }
 
+/// Half of the mark that makes a link ours.
+public enum MarkRemains: Hashable, Sendable {
+    /// It names the tunnel, but isn't in our group.
+    case alias(TunnelID)
+    /// It is in our group, but names no tunnel.
+    case group
+}
+
 /// A link as the kernel has it.
 public struct ObservedLink: Hashable, Sendable {
     public var ifindex: Int32
     public var name: String
     /// As `ip -d link` names it (`ipip`, `veth`); empty for hardware.
     public var kind: String
-    /// The tunnel whose mark the link bears; nil for a link that isn't ours.
+    /// The tunnel whose link it is; nil for a link that isn't ours.
     public var owner: TunnelID?
+    /// What is left of our mark, where somebody took a part of it away.
+    public var remains: MarkRemains?
     public var isUp: Bool
     public var mtu: Int
     /// nil unless the kind is a tunnel we know.
@@ -59,7 +69,8 @@ public struct ObservedLink: Hashable, Sendable {
     public var routes: Set<TunnelRoute>
 
     public init(
-        ifindex: Int32, name: String, kind: String, owner: TunnelID? = nil, isUp: Bool, mtu: Int,
+        ifindex: Int32, name: String, kind: String, owner: TunnelID? = nil, remains: MarkRemains? = nil,
+        isUp: Bool, mtu: Int,
         parameters: LinkParameters? = nil, addresses: Set<InterfaceAddress> = [],
         routes: Set<TunnelRoute> = []
     ) {
@@ -67,6 +78,7 @@ public struct ObservedLink: Hashable, Sendable {
         self.name = name
         self.kind = kind
         self.owner = owner
+        self.remains = remains
         self.isUp = isUp
         self.mtu = mtu
         self.parameters = parameters
@@ -100,7 +112,10 @@ public struct ObservedState: Sendable {
     private var byOwner: [TunnelID: Int]
     private var byEndpoints: [LinkParameters.Endpoints: Int]
 
-    public init(links: [ObservedLink], paths: [TunnelID: UnderlayPath] = [:]) {
+    /// - Parameter tunnels: those that may claim a link that bears half of our mark.
+    public init(
+        links: [ObservedLink], paths: [TunnelID: UnderlayPath] = [:], claimedBy tunnels: [Tunnel] = []
+    ) {
         self.links = links
         self.paths = paths
         byName = [:]
@@ -113,6 +128,23 @@ public struct ObservedState: Sendable {
                 byOwner[owner] = position
             }
             if let endpoints = link.parameters?.endpoints { byEndpoints[endpoints] = position }
+        }
+        if links.contains(where: { $0.remains != nil }) { claimRemains(by: tunnels) }
+    }
+
+    /// A link with half of our mark is its tunnel's, if that has no other: a mark can be lost, or copied.
+    private mutating func claimRemains(by tunnels: [Tunnel]) {
+        for tunnel in tunnels where byOwner[tunnel.id] == nil {
+            let position = links.firstIndex { link in
+                switch link.remains {
+                case nil: false
+                case .alias(let id): id == tunnel.id
+                case .group: link.name == tunnel.name.text
+                }
+            }
+            guard let position else { continue }
+            links[position].owner = tunnel.id
+            byOwner[tunnel.id] = position
         }
     }
 

@@ -3,6 +3,8 @@ public enum Operation: Hashable, Sendable {
     /// Makes the link with all that one message can carry: parameters, MTU (nil leaves it to the kernel), up.
     case create(name: InterfaceName, kind: TunnelKind, parameters: LinkParameters, mtu: Int?, up: Bool)
     case change(kind: TunnelKind, parameters: LinkParameters)
+    /// Marks the link as the plan's tunnel's.
+    case mark
     /// Only a link that is down can be renamed by every kernel we support.
     case rename(to: InterfaceName)
     case setMTU(Int)
@@ -90,6 +92,25 @@ public func prune(_ observed: ObservedState, keeping tunnels: Set<TunnelID>) -> 
     }
 }
 
+/// Deletes for links of ours that stand in another tunnel's place: under its name, or with its endpoints. They are made
+/// again in their own; two in each other's place couldn't be moved one after another.
+public func evictions(from observed: ObservedState, for tunnels: [Tunnel]) -> [TunnelPlan] {
+    var names: [String: TunnelID] = [:]
+    var endpoints: [LinkParameters.Endpoints: TunnelID] = [:]
+    for tunnel in tunnels {
+        names[tunnel.name.text] = tunnel.id
+        let underlay = tunnel.definition.underlay.flatMap { observed.link(named: $0.text) }?.ifindex ?? 0
+        endpoints[LinkParameters(tunnel.definition, underlay: underlay).endpoints] = tunnel.id
+    }
+    return observed.links.compactMap { link in
+        guard let owner = link.owner else { return nil }
+        let holder = names[link.name] ?? owner
+        let peer = link.parameters.flatMap { endpoints[$0.endpoints] } ?? owner
+        return holder == owner && peer == owner
+            ? nil : .delete(owner, name: link.name, ifindex: link.ifindex)
+    }
+}
+
 private func refuseForeignLinks(
     of tunnel: Tunnel, parameters: LinkParameters, in observed: ObservedState
 ) throws(TunnelProblem) {
@@ -110,6 +131,7 @@ private func closing(
     for difference in differences {
         switch difference {
         case .linkMissing: break
+        case .mark: operations.append(.mark)
         case .name:
             // Going down takes the routes away, so all of them are added again below.
             operations += [.setUp(false), .rename(to: definition.name)]
@@ -134,11 +156,10 @@ private func closing(
 
 extension TunnelProblem {
     public static func nameTaken(by link: ObservedLink) -> TunnelProblem {
-        let kind = link.kind.isEmpty ? "link" : "\(link.kind) link"
+        let kind = link.kind.isEmpty ? "link" : "link of kind \(link.kind)"
         return TunnelProblem(
             .nameTaken,
-            "\(link.name) is a \(kind) (ifindex \(link.ifindex)) that tunneld didn't make; choose another name, or remove it."
-        )
+            "\(link.name) is a \(kind) (ifindex \(link.ifindex)) that \(maker(of: link)); choose another name, or remove it.")
     }
 
     public static func endpointsTaken(by link: ObservedLink) -> TunnelProblem {
@@ -146,8 +167,22 @@ extension TunnelProblem {
         let remote = link.parameters?.remote?.description ?? "any"
         return TunnelProblem(
             .endpointsTaken,
-            "the link \(link.name) (ifindex \(link.ifindex)), which tunneld didn't make, already joins \(local) to \(remote); "
-                + "remove it, or choose other endpoints or an underlay.")
+            "the link \(link.name) (ifindex \(link.ifindex)), which \(maker(of: link)), already joins \(local) to "
+                + "\(remote); remove it, or choose other endpoints or an underlay.")
+    }
+
+    private static func maker(of link: ObservedLink) -> String {
+        link.owner == nil ? "tunneld didn't make" : "tunneld made for another tunnel"
+    }
+
+    /// The kernel says that the endpoints are taken, and no link here has them.
+    public static func endpointsElsewhere(_ parameters: LinkParameters) -> TunnelProblem {
+        let local = parameters.local?.description ?? "any"
+        let remote = parameters.remote?.description ?? "any"
+        return TunnelProblem(
+            .endpointsTaken,
+            "a link that joins \(local) to \(remote) was made in this network namespace and moved to another one, where "
+                + "it keeps these endpoints; delete it there, or choose others.", errno: "EEXIST")
     }
 
     public static func underlayMissing(_ name: InterfaceName) -> TunnelProblem {

@@ -109,6 +109,7 @@ public struct ModelHost: Sendable {
         guard var device = devices[ifindex] else { throw .noDevice }
         switch operation {
         case .create: throw .invalid
+        case .mark: device.link.remains = nil
         case .change(_, let parameters):
             try check(parameters, for: ifindex)
             // The kernel binds the link to its underlay anew, and takes that one's MTU.
