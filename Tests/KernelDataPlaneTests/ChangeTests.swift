@@ -137,6 +137,20 @@ extension OnTheKernel {
             #expect(try host.settle(wanted).mtu == 1180)
         }
 
+        @Test func anOpenMTUFollowsTheUnderlayThatTheTunnelNames() throws {
+            let host = try Host()
+            try host.ip(
+                "link add eth1 type veth peer name far1", "link set eth1 mtu 1400 up", "link set far1 up",
+                "address add 172.17.0.1/16 dev eth1")
+            // The way to the remote leads by eth0; the tunnel takes eth1 all the same.
+            let wanted = try tunnel(1) { $0.underlay = try name("eth1") }
+            #expect(try host.settle(wanted).mtu == 1380)
+            try host.ip("route add 172.16.1.1/32 dev eth1 mtu 1300 metric 7")
+            host.plane.forget()
+            #expect(try host.settle(wanted).mtu == 1280)
+            #expect(try host.settle(try tunnel(2)).mtu == 1480)
+        }
+
         @Test func withoutAWayTheMTUStaysWhereItIs() throws {
             let host = try Host()
             let wanted = try tunnel(1) { $0.remote = IPv4Address(203, 0, 113, 1) }
