@@ -1,5 +1,5 @@
 # What you can do here; each target installs what it lacks (as root) and says so otherwise.
-TUNNELD = .build/release/tunneld
+binary = .build/release/tunneld
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -9,11 +9,11 @@ build:  ## build the daemon: .build/release/tunneld
 	swift build -c release --static-swift-stdlib --product tunneld
 
 run: build  ## run it on this host, as root
-	@scripts/run $(TUNNELD)
+	@scripts/run $(binary)
 
 demo: build  ## two hosts, a tunnel between them, and packets through it; with no ipip here, in user-mode Linux
 	@scripts/install-dependencies demo
-	@TUNNELD=$(TUNNELD) scripts/demo
+	@TUNNELD=$(binary) scripts/demo
 
 test:  ## all tests: Swift's here, the system's on a real kernel
 	@scripts/install-dependencies test
@@ -22,7 +22,7 @@ test:  ## all tests: Swift's here, the system's on a real kernel
 bench: build  ## measure, against plain C that does the same
 	@scripts/install-dependencies bench
 	@$(MAKE) --no-print-directory -C Benchmarks
-	@Benchmarks/run --tunneld $(TUNNELD)
+	@Benchmarks/run --tunneld $(binary)
 
 fmt:  ## format the Swift code
 	swift format --in-place --recursive --parallel Package.swift Sources Tests migrations

@@ -11,10 +11,11 @@ internal import Logging
 
     var address: ListenAddress { socket.address }
 
-    init(_ wanted: ListenAddress, socketGroup: String?, server: Server) throws(ListenError) {
-        socket = try ListenSocket(wanted, group: socketGroup)
+    /// - Parameter socket: belongs to the listener from now on, also when this throws.
+    init(_ socket: ListenSocket, server: Server) throws(ListenError) {
+        self.socket = socket
         unsafe context = Unmanaged.passRetained(server).toOpaque()
-        var options = Self.options(server.limits, wanted)
+        var options = Self.options(server.limits, socket.address)
         guard let daemon = unsafe mhd_shim_start(socket.descriptor, context, &options) else {
             unsafe Unmanaged<Server>.fromOpaque(context).release()
             socket.close()
@@ -42,16 +43,7 @@ internal import Logging
             threads: UInt32(threads), memory_per_connection: limits.memoryPerConnection,
             connections: UInt32(max(limits.connections, threads)),
             connections_per_ip: UInt32(limits.connectionsPerAddress),
-            inactivity_seconds: UInt32(limits.inactivityRounded.components.seconds),
             accept: acceptClient, access: handleAccess, completed: requestCompleted,
             connection: connectionChanged, uri: requestLineReceived, unescape: leaveEscaped, logger: logLine)
-    }
-}
-
-extension Limits {
-    /// libmicrohttpd counts whole seconds, and takes none for no bound.
-    var inactivityRounded: Duration {
-        let (seconds, attoseconds) = inactivity.components
-        return .seconds(max(1, attoseconds > 0 ? seconds + 1 : seconds))
     }
 }

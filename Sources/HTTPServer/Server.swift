@@ -43,6 +43,8 @@ public final class Server: Sendable {
     private let stopping = Atomic(false)
     private let connections = Mutex<[UInt64: Connection]>([:])
     private let listeners = Mutex<[Listener]>([])
+    /// Bound, and not served yet.
+    private let waiting = Mutex<[ListenSocket]>([])
     private let completion: Signal
 
     public init(
@@ -70,20 +72,34 @@ public final class Server: Sendable {
             openStreams: streams.count)
     }
 
-    /// Opens a listener and serves it until `stop`.
+    /// Takes an address: clients can connect, and are answered from `serve` on.
     ///
     /// - Parameters:
     ///   - socketGroup: the group that a unix socket is given to; its mode is 0660.
     /// - Returns: the address with the port that the kernel chose for port 0.
-    @discardableResult
-    public func listen(on address: ListenAddress, socketGroup: String? = nil) throws(ListenError)
-        -> ListenAddress
-    {
+    public func bind(to address: ListenAddress, socketGroup: String? = nil) throws(ListenError) -> ListenAddress {
+        if isStopping { throw .stopped }
+        let socket = try ListenSocket(address, group: socketGroup)
+        waiting.withLock { $0.append(socket) }
+        return socket.address
+    }
+
+    /// Serves the addresses that were taken, until `stop`.
+    public func serve() throws(ListenError) {
         watch.start(server: self)
-        let listener = try Listener(address, socketGroup: socketGroup, server: self)
-        listeners.withLock { $0.append(listener) }
-        logger.info("Listening", metadata: ["address": "\(listener.address)"])
-        return listener.address
+        while let socket = waiting.withLock({ $0.popLast() }) {
+            let listener = try Listener(socket, server: self)
+            listeners.withLock { $0.append(listener) }
+            logger.info("Listening", metadata: ["address": "\(listener.address)"])
+        }
+    }
+
+    /// Both at once.
+    @discardableResult
+    public func listen(on address: ListenAddress, socketGroup: String? = nil) throws(ListenError) -> ListenAddress {
+        let actual = try bind(to: address, socketGroup: socketGroup)
+        try serve()
+        return actual
     }
 
     /// Stops: takes no new connections or requests, waits up to `grace` for answers that are due, answers 503
@@ -93,6 +109,10 @@ public final class Server: Sendable {
             stopping.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
                 .exchanged
         else { return }
+        for socket in waiting.withLock({ $0 }) {
+            socket.close()
+            socket.removeFile()
+        }
         let listeners = listeners.withLock { $0 }
         for listener in listeners { listener.disappear() }
         for stream in streams.close() { stream.finish() }
@@ -130,12 +150,11 @@ extension Server {
     func response(to error: any Error, _ request: Request?) -> Response { onError(error, request) }
 
     /// Finds the route and asks `authorize`, which decides before it is said whether there is a route.
-    func route(_ request: inout Request, _ parameters: inout PathParameters) throws -> Route {
+    func route(_ request: inout Request) throws -> Route {
         let match = router.match(request.method, request.target.segments)
         var found: Route?
         if case .route(let route, let values) = match {
             found = route
-            parameters = values
             request.parameters = values
         }
         if let refusal = try authorize(&request, found) { throw EarlyAnswer(response: refusal) }

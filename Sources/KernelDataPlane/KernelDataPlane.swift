@@ -53,3 +53,10 @@ public final class KernelDataPlane: DataPlane {
         if let group = link.group, group > Mark.group, group <= Mark.lastGroup { groups.insert(group) }
     }
 }
+
+extension KernelDataPlane {
+    /// To be called once, early: looks at the kernel come often, and each needs a few MiB.
+    public static func prepareProcess() {
+        Allocator.keepFreedPages()
+    }
+}

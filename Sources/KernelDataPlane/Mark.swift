@@ -10,6 +10,9 @@ enum Mark {
     /// Our routes' protocol number, free in iproute2's `rt_protos`.
     static let routeProtocol = RouteProtocol(rawValue: 116)
 
+    /// The netlink port that the daemon of a network namespace holds ("tund"). Larger than any process id.
+    static let port: UInt32 = 0x7475_6E64
+
     private static let aliasPrefix = "tunneld:"
 
     /// The link's alias, shown by `ip link`: whose it is.

@@ -13,13 +13,14 @@ internal import CMnl
 
     /// - Parameters:
     ///   - groups: multicast groups as the bit mask of `bind` (`RTMGRP_…`).
+    ///   - port: our address; 0 lets the kernel choose.
     ///   - receiveBuffer: how much may wait for us, in bytes.
-    init(groups: UInt32 = 0, receiveBuffer: Int32) throws(NetlinkError) {
+    init(groups: UInt32 = 0, port: UInt32 = 0, receiveBuffer: Int32) throws(NetlinkError) {
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         guard let socket = unsafe mnl_socket_open2(NETLINK_ROUTE, flags) else {
             throw NetlinkError.last("open a netlink socket")
         }
-        guard unsafe mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID) == 0 else {
+        guard unsafe mnl_socket_bind(socket, groups, pid_t(bitPattern: port)) == 0 else {
             let error = NetlinkError.last("bind a netlink socket")
             _ = unsafe mnl_socket_close(socket)
             throw error
@@ -60,6 +61,34 @@ internal import CMnl
             throw error
         }
     }
+
+    /// All datagrams that wait, as far as the buffer has slots for them.
+    ///
+    /// - Parameter lengths: becomes the length of each; one larger than a slot was cut.
+    /// - Returns: false when none was waiting.
+    func receiveMany(into buffer: inout [UInt8], lengths: inout [UInt32]) throws(SystemCallError) -> Bool {
+        lengths = Array(repeating: 0, count: Self.slots)
+        let count: Int
+        do throws(SystemCallError) {
+            count = try retryingInterrupts {
+                unsafe buffer.withUnsafeMutableBytes { bytes in
+                    unsafe lengths.withUnsafeMutableBufferPointer { lengths in
+                        Int(
+                            unsafe cmnl_receive_many(
+                                fileDescriptor, bytes.baseAddress, bytes.count / Self.slots, lengths.baseAddress))
+                    }
+                }
+            }
+        } catch {
+            if error.errno == EAGAIN { return false }
+            throw error
+        }
+        lengths.removeSubrange(count...)
+        return true
+    }
+
+    /// How many datagrams `receiveMany` takes at most.
+    static let slots = Int(CMNL_SLOTS)
 
     /// Waits until there is something to receive: an answer, or an error.
     func waitUntilReadable(milliseconds: Int32) throws(SystemCallError) {

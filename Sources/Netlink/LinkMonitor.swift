@@ -5,10 +5,11 @@ internal import CMnl
 ///
 /// What it tells is a reason to look, not the state: events are lost when too many come at once.
 public final class LinkMonitor {
-    /// The most datagrams of one `read`; what is left keeps the descriptor readable.
-    static let datagramsPerRead = 4096
+    /// The most system calls of one `read`; what is left keeps the descriptor readable.
+    static let callsPerRead = 1024
 
     private let socket: KernelSocket
+    private var lengths: [UInt32] = []
     private var buffer = [UInt8](repeating: 0, count: NetlinkSocket.datagramSize)
 
     /// - Throws: `EPERM`, `EMFILE` and the like.
@@ -28,12 +29,17 @@ public final class LinkMonitor {
     /// - Throws: an error of the socket itself. Lost events aren't one, see `Changes.overflowed`.
     public func read() throws(NetlinkError) -> Changes {
         var changes = Changes()
-        for _ in 0..<Self.datagramsPerRead {
+        let slot = buffer.count / KernelSocket.slots
+        for _ in 0..<Self.callsPerRead {
             do throws(SystemCallError) {
-                guard let count = try socket.receive(into: &buffer) else { return changes }
-                changes.take(unsafe buffer.span.bytes.extracting(0..<count))
+                guard try socket.receiveMany(into: &buffer, lengths: &lengths) else { return changes }
+                for (position, length) in lengths.enumerated() {
+                    // What was cut counts as lost.
+                    let count = min(Int(length), slot)
+                    changes.take(unsafe buffer.span.bytes.extracting(position * slot..<position * slot + count))
+                }
             } catch {
-                guard error.errno == ENOBUFS || error.errno == ENOSPC else {
+                guard error.errno == ENOBUFS else {
                     throw ReceiveError.system(error).failure(of: "read the kernel's events")
                 }
                 changes.overflowed = true

@@ -59,6 +59,8 @@ extension NetlinkError {
         public static let outOfMemory = Code(rawValue: ENOMEM)
         public static let busy = Code(rawValue: EBUSY)
         public static let exists = Code(rawValue: EEXIST)
+        /// `EADDRINUSE`: another socket in this network namespace has the port.
+        public static let addressInUse = Code(rawValue: EADDRINUSE)
         public static let noDevice = Code(rawValue: ENODEV)
         public static let invalid = Code(rawValue: EINVAL)
         public static let outOfRange = Code(rawValue: ERANGE)

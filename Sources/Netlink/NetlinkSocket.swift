@@ -14,6 +14,7 @@ public final class NetlinkSocket {
     private let transport: Transport
     private var sequence: UInt32 = 0
     private var sendBuffer: [UInt8] = []
+    private var lengths: [UInt32] = []
     private var receiveBuffer = [UInt8](repeating: 0, count: NetlinkSocket.datagramSize)
     /// Set while answers are outstanding: a dump's closure must not ask for more, whose answers would come after.
     private var isBusy = false
@@ -77,6 +78,30 @@ public final class NetlinkSocket {
             try unsafe body(buffer.span.bytes.extracting(0..<min(count, buffer.count)))
         } catch {
             throw .malformed(error)
+        }
+        return true
+    }
+
+    /// Receives what waits, several datagrams in one system call, and shows each to `body`; false when none is there
+    /// and none was to be waited for. A dump's datagrams are too large for it.
+    func receiveMany(
+        wait: Bool, _ body: (RawSpan) throws(Malformed) -> Void
+    ) throws(ReceiveError) -> Bool {
+        do {
+            guard try transport.receiveMany(into: &receiveBuffer, lengths: &lengths, wait: wait) else { return false }
+        } catch {
+            throw .system(error)
+        }
+        let (buffer, lengths) = (receiveBuffer, lengths)
+        let slot = buffer.count / KernelSocket.slots
+        for (position, length) in lengths.enumerated() {
+            guard length <= slot else { throw .system(SystemCallError(errno: ENOSPC)) }
+            let start = position * slot
+            do throws(Malformed) {
+                try unsafe body(buffer.span.bytes.extracting(start..<start + Int(length)))
+            } catch {
+                throw .malformed(error)
+            }
         }
         return true
     }

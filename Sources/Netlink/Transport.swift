@@ -55,6 +55,25 @@ enum Transport {
     }
 }
 
+extension Transport {
+    /// Several datagrams at once; see `KernelSocket.receiveMany`.
+    func receiveMany(
+        into buffer: inout [UInt8], lengths: inout [UInt32], wait: Bool
+    ) throws(SystemCallError) -> Bool {
+        switch self {
+        case .script(let script):
+            lengths = script.receive(into: &buffer).map { [UInt32($0)] } ?? []
+            if lengths.isEmpty, wait { throw SystemCallError(errno: ETIMEDOUT) }
+            return !lengths.isEmpty
+        case .kernel(let socket):
+            if try socket.receiveMany(into: &buffer, lengths: &lengths) { return true }
+            guard wait else { return false }
+            try socket.waitUntilReadable(milliseconds: NetlinkSocket.patience)
+            return try socket.receiveMany(into: &buffer, lengths: &lengths)
+        }
+    }
+}
+
 /// A kernel of a test's making.
 final class Script {
     static let portID: UInt32 = 4711

@@ -165,9 +165,9 @@ extension Reconciler {
         var status = entry.status
         if isNew, entry.hasHadLink { status.epoch += 1 }
         entry.hasHadLink = true
-        let now = timing.now()
         if status.isDriftOpen {
             counters.repairs.increment()
+            let now = timing.now()
             for position in status.drift.indices where status.drift[position].repairedAt == nil {
                 status.drift[position].repairedAt = now
             }
@@ -178,7 +178,7 @@ extension Reconciler {
         status.mtu = link.mtu
         status.problem = nil
         guard status != entry.status else { return }
-        status.reconciledAt = now
+        status.reconciledAt = timing.now()
         entry.status = status
         entry.backoff = Backoff()
         entry.isBackingOff = false

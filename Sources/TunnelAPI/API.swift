@@ -18,8 +18,12 @@ public struct API: Sendable {
         /// Whether a user may use the unix socket; root always may. May block.
         public var isMember: @Sendable (_ uid: UInt32) -> Bool
         public var host: @Sendable () -> HostReport
-        public var links: @Sendable () throws(TunnelProblem) -> [LinkReport]
-        public var routes: @Sendable () throws(TunnelProblem) -> [RouteReport]
+        public var links: @Sendable () throws(TunnelProblem) -> [ObservedLink]
+        public var routes: @Sendable () throws(TunnelProblem) -> [ObservedRoute]
+        /// How many changes the kernel was asked for since the start.
+        public var kernelChanges: @Sendable () -> Int
+        /// How often events of the kernel were lost.
+        public var monitorOverflows: @Sendable () -> Int
         /// nil until the server is made.
         public var server: @Sendable () -> ServerStatistics?
         /// Why the daemon isn't ready, for people; nil when it is.
@@ -33,8 +37,10 @@ public struct API: Sendable {
                 SystemGroup.contains(user: $0, group: "tunneld")
             },
             host: @escaping @Sendable () -> HostReport,
-            links: @escaping @Sendable () throws(TunnelProblem) -> [LinkReport],
-            routes: @escaping @Sendable () throws(TunnelProblem) -> [RouteReport],
+            links: @escaping @Sendable () throws(TunnelProblem) -> [ObservedLink],
+            routes: @escaping @Sendable () throws(TunnelProblem) -> [ObservedRoute],
+            kernelChanges: @escaping @Sendable () -> Int = { 0 },
+            monitorOverflows: @escaping @Sendable () -> Int = { 0 },
             server: @escaping @Sendable () -> ServerStatistics? = { nil },
             unreadiness: @escaping @Sendable () -> String? = { nil }, timing: Timing = .system
         ) {
@@ -47,6 +53,8 @@ public struct API: Sendable {
             self.host = host
             self.links = links
             self.routes = routes
+            self.kernelChanges = kernelChanges
+            self.monitorOverflows = monitorOverflows
             self.server = server
             self.unreadiness = unreadiness
             self.timing = timing

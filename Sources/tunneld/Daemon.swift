@@ -12,7 +12,9 @@ struct Daemon {
     private let settings: Settings
     private let logger: Logger
     private let store: TunnelStore
+    private let tokens: TunnelStore
     private let reconciler: Reconciler
+    private let claim: NamespaceClaim
     private let monitor: KernelMonitor
     private let api: API
     private let server: Server
@@ -24,8 +26,12 @@ struct Daemon {
         if settings.dataPlane == .bpf {
             throw Failure("this version has no bpf data plane; use --data-plane kernel")
         }
+        KernelDataPlane.prepareProcess()
         do {
             let store = try TunnelStore(path: settings.database)
+            // Tokens over a connection of their own: who asks with one never waits for the writer.
+            let tokens = try TunnelStore(path: settings.database, as: .visitor)
+            claim = try NamespaceClaim()
             let underlay = UnderlayWatch()
             let changes = ChangeCounter()
             let plane = try KernelDataPlane(counters: changes, underlay: underlay)
@@ -37,9 +43,10 @@ struct Daemon {
             let api = API(
                 API.Sources(
                     reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: Version.text,
-                    tokens: { () throws(StoreError) in try store.tokens() }, host: { HostFiles().report() },
-                    links: { () throws(TunnelProblem) in try reader.links().map { LinkReport($0) } },
-                    routes: { () throws(TunnelProblem) in try reader.routes().map { RouteReport($0) } },
+                    tokens: { () throws(StoreError) in try tokens.tokens() }, host: { HostFiles().report() },
+                    links: { () throws(TunnelProblem) in try reader.links() },
+                    routes: { () throws(TunnelProblem) in try reader.routes() },
+                    kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
                     server: { statistics.current }),
                 logger: logger)
             let server = try Server(
@@ -47,6 +54,7 @@ struct Daemon {
                 onError: { api.response(to: $0, $1) })
             statistics.set(server)
             self.store = store
+            self.tokens = tokens
             self.reconciler = reconciler
             self.monitor = monitor
             self.api = api
@@ -61,11 +69,13 @@ struct Daemon {
         Signals.ignoreBrokenPipes()
         let signals = Signals(Signals.stop)
         do {
-            let addresses = try settings.listen.map { (text) throws(ListenError) in try ListenAddress(text) }
-            // First the kernel, so that nobody is told of a state that isn't.
+            // Addresses first: a second daemon ends here, before it touches the kernel. Answers last: nobody is told
+            // of a state that isn't.
+            let addresses = try bind()
             monitor.start { [reconciler] in reconciler.kernelChanged() }
             try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
-            try listen(on: addresses)
+            try server.serve()
+            for address in addresses { hint(at: address) }
         } catch {
             server.stop(grace: .zero)
             throw Failure("\(error)")
@@ -78,39 +88,43 @@ struct Daemon {
         watch.cancel()
         server.stop()
         await reconciler.stop()
+        withExtendedLifetime(claim) {}
         do { try store.checkpoint() } catch { logger.warning("\(error)") }
     }
 
-    private func listen(on addresses: [ListenAddress]) throws {
-        for address in addresses {
+    private func bind() throws -> [ListenAddress] {
+        try settings.listen.map { text in
+            let address = try ListenAddress(text)
             var group: String?
             if case .unix(let path) = address {
                 let folder = URL(filePath: path).deletingLastPathComponent()
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
                 group = SystemGroup.id(named: Self.group).map { _ in Self.group }
             }
-            let actual = try server.listen(on: address, socketGroup: group)
-            FileHandle.standardOutput.write(Data((Self.hint(for: actual) + "\n").utf8))
+            return try server.bind(to: address, socketGroup: group)
         }
     }
 
     private static let group = "tunneld"
 
-    private static func hint(for address: ListenAddress) -> String {
-        switch address {
-        case .unix(let path): "tunneld: curl --unix-socket \(path) http://localhost/v1/tunnels"
-        case .tcp:
-            "tunneld: curl -H \"Authorization: Bearer $(tunneld token create --scope write)\" http://\(address)/v1/tunnels"
-        }
+    /// Prints how to talk to the daemon.
+    private func hint(at address: ListenAddress) {
+        let command =
+            switch address {
+            case .unix(let path): "curl --unix-socket \(path) http://localhost/v1/tunnels"
+            case .tcp:
+                "curl -H \"Authorization: Bearer $(tunneld token create --scope write)\" http://\(address)/v1/tunnels"
+            }
+        FileHandle.standardOutput.write(Data("tunneld answers on \(address): \(command)\n".utf8))
     }
 
     /// `tunneld token` works on the database beside us: what it revokes must be refused within a second.
     private func watchTokens() -> Task<Void, Never> {
-        Task { [store, api, logger] in
+        Task { [tokens, api, logger] in
             var known: Int64?
             while !Task.isCancelled {
                 do {
-                    let version = try store.dataVersion()
+                    let version = try tokens.dataVersion()
                     if version != known { try api.refreshTokens() }
                     known = version
                 } catch {
@@ -119,16 +133,5 @@ struct Daemon {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
-    }
-}
-
-extension LinkReport {
-    init(_ link: ObservedLink) {
-        self.init(ifindex: link.ifindex, name: link.name, kind: link.kind, isUp: link.isUp, mtu: link.mtu, tunnel: link.owner)
-    }
-}
-extension RouteReport {
-    init(_ route: ObservedRoute) {
-        self.init(to: route.to, gateway: route.via, link: route.link, source: route.source, metric: route.metric, table: route.table, routeProtocol: route.protocol, isOurs: route.isManaged)
     }
 }

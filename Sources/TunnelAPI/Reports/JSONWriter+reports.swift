@@ -1,7 +1,8 @@
 internal import Tunnels
 
 extension JSONWriter {
-    mutating func host(_ report: HostReport, dataPlane: DataPlaneKind) {
+    /// - Parameter loads: the modules that were loaded for our tunnels, and when.
+    mutating func host(_ report: HostReport, loads: [String: Timestamp], dataPlane: DataPlaneKind) {
         object { writer in
             writer.member("hostname", report.hostname)
             writer.member("kernel_release", report.kernelRelease)
@@ -10,6 +11,7 @@ extension JSONWriter {
                 writer.object {
                     $0.member("name", module.name)
                     $0.member("state", module.state.rawValue)
+                    $0.member("loaded_by_tunneld_at", loads[module.name]?.description)
                 }
             }
             writer.member("ipv4_forwarding", report.forwardsIPv4)
@@ -22,28 +24,30 @@ extension JSONWriter {
         }
     }
 
-    mutating func link(_ link: LinkReport) {
-        object {
-            $0.member("ifindex", link.ifindex)
-            $0.member("name", link.name)
-            $0.member("kind", link.kind)
-            $0.member("up", link.isUp)
-            $0.member("mtu", link.mtu)
-            $0.member("tunnel_id", link.tunnel?.text)
+    mutating func link(_ link: ObservedLink) {
+        object { writer in
+            writer.member("ifindex", link.ifindex)
+            writer.member("name", link.name)
+            writer.member("kind", link.kind.isEmpty ? nil : link.kind)
+            writer.member("up", link.isUp)
+            writer.member("mtu", link.mtu)
+            writer.member("local", link.parameters?.local?.description)
+            writer.member("remote", link.parameters?.remote?.description)
+            writer.array("addresses", link.addresses.map(\.description).sorted()) { $0.value($1) }
+            writer.member("tunnel_id", link.owner?.text)
         }
     }
 
-    mutating func route(_ route: RouteReport) {
+    mutating func route(_ route: ObservedRoute) {
         object {
             $0.member("to", route.to.description)
-            $0.member("type", route.type)
-            $0.member("gateway", route.gateway?.description)
+            $0.member("gateway", route.via?.description)
             $0.member("link", route.link)
             $0.member("source", route.source?.description)
             $0.member("metric", route.metric)
             $0.member("table", route.table)
-            $0.member("protocol", route.routeProtocol)
-            $0.member("ours", route.isOurs)
+            $0.member("protocol", route.protocol)
+            $0.member("ours", route.isManaged)
         }
     }
 

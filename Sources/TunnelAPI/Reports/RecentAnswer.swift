@@ -2,10 +2,10 @@ internal import HTTPServer
 internal import Reconciler
 internal import Synchronization
 
-/// An answer that costs system calls, made anew when it is a second old: so what it costs doesn't grow with those
-/// who ask.
+/// An answer that costs system calls, made anew when it is a tenth of a second old: so what it costs doesn't grow
+/// with those who ask.
 final class RecentAnswer: Sendable {
-    private static let lasts = Duration.seconds(1)
+    private static let lasts = Duration.milliseconds(100)
 
     private let timing: Timing
     private let make: @Sendable () throws -> Response

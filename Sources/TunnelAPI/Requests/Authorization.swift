@@ -21,7 +21,7 @@ final class Authorization: Sendable {
     private static let membershipLasts = Duration.seconds(10)
     private static let membershipsKept = 1024
     /// Between two readings of the tokens because of an unknown one: strangers mustn't keep the database busy.
-    private static let unknownTokenPause = Duration.seconds(1)
+    private static let unknownTokenPause = Duration.milliseconds(100)
 
     private let readTokens: @Sendable () throws(StoreError) -> [Token]
     private let isMember: @Sendable (UInt32) -> Bool

@@ -18,11 +18,8 @@ extension Request {
         guard tags == .any else {
             throw Problem(.invalidParameter, "If-None-Match takes only * here: create, and don't replace.")
         }
-        guard present == nil else {
-            throw Problem(
-                .invalidParameter, "If-None-Match: * and a revision can't both hold; leave one out.")
-        }
-        return .absent
+        // That it exists and doesn't can't both hold.
+        return present == nil ? .absent : .revision([])
     }
 
     private func presence(revision: Int64?) throws(Problem) -> Write.Precondition? {

@@ -11,7 +11,8 @@ struct HostController: Sendable {
     init(_ sources: API.Sources) {
         host = RecentAnswer(timing: sources.timing) {
             var writer = JSONWriter()
-            writer.host(sources.host(), dataPlane: sources.dataPlane)
+            let loads = sources.reconciler.moduleLoads.all
+            writer.host(sources.host(), loads: loads, dataPlane: sources.dataPlane)
             return Response(json: writer)
         }
         links = Self.list(timing: sources.timing, sources.links) { $0.link($1) }

@@ -86,10 +86,10 @@ struct TunnelController: Sendable {
     private func patch(_ request: Request) throws -> Answer {
         _ = try Query(request)
         let patch = try TunnelPatch(request.jsonBody(types: Request.mergePatch))
-        let view = try view(request)
+        guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
         // Judged now for an answer that tells wrong shapes from wrong values; what counts is the writer's turn.
-        _ = try patch.applied(to: view.tunnel.definition)
-        let change = Write.Change.modify(.id(view.tunnel.id)) { (definition) throws(WriteRefusal) in
+        _ = try patch.applied(to: try view(request).tunnel.definition)
+        let change = Write.Change.modify(key) { (definition) throws(WriteRefusal) in
             do throws(BodyRefusal) {
                 return try patch.applied(to: definition)
             } catch {

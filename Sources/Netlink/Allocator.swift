@@ -1,0 +1,12 @@
+internal import CMnl
+
+/// The C library's allocator, which the whole process shares.
+public enum Allocator {
+    /// Keeps freed pages for the next time. A dump of a thousand links takes a few MiB for a moment; by default these
+    /// go back to the kernel, and are faulted in again at the next dump, page by page (mallopt(3)).
+    public static func keepFreedPages() {
+        _ = mallopt(M_ARENA_MAX, 2)
+        _ = mallopt(M_TRIM_THRESHOLD, 8 << 20)
+        _ = mallopt(M_MMAP_THRESHOLD, 4 << 20)
+    }
+}

@@ -1,0 +1,194 @@
+"""A host: a network namespace without a name, which ends when nothing uses it any more."""
+
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+import subprocess
+import time
+
+from netlink import Kernel
+
+NEW_NETWORK = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def until(condition, seconds=10.0, what="the condition"):
+    """Waits for a true value and returns it; an error says what was last seen."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+class Host:
+    def __init__(self):
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            check(libc.unshare(NEW_NETWORK))
+            self.namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            self.kernel = Kernel()
+        finally:
+            check(libc.setns(own, NEW_NETWORK))
+            os.close(own)
+
+    def close(self):
+        self.kernel.close()
+        os.close(self.namespace)
+
+    @contextlib.contextmanager
+    def inside(self):
+        """What this thread makes in the block, sockets and processes, belongs to this host."""
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            check(libc.setns(self.namespace, NEW_NETWORK))
+            yield self
+        finally:
+            check(libc.setns(own, NEW_NETWORK))
+            os.close(own)
+
+    def ip(self, *commands):
+        """Each as one would type it after `ip`; all by one process."""
+        with self.inside():
+            done = subprocess.run(
+                ["ip", "-batch", "-"], input="\n".join(commands), text=True, capture_output=True, timeout=60
+            )
+        assert done.returncode == 0, f"ip {commands}: {done.stderr}"
+
+    def write(self, path, value):
+        """To a file of this host's own, such as /proc/sys/net/…."""
+        with self.inside(), open(path, "w") as file:
+            file.write(value)
+
+    @property
+    def path(self):
+        """Names the namespace to `ip`, as in `netns …`."""
+        return f"/proc/{os.getpid()}/fd/{self.namespace}"
+
+    def join(self, other, local, remote, link="underlay0"):
+        """A cable between two hosts."""
+        self.ip(
+            f"link add {link} type veth peer name {link} netns {other.path}",
+            "link set lo up",
+            f"address add {local} dev {link}",
+            f"link set {link} up",
+        )
+        other.ip("link set lo up", f"address add {remote} dev {link}", f"link set {link} up")
+
+    def pinger(self):
+        return Pinger(self)
+
+    def ping(self, to, count=3):
+        """How many echoes came back."""
+        with contextlib.closing(self.pinger()) as pinger:
+            return sum(pinger.echo(to) for _ in range(count))
+
+    def capture(self, link):
+        return Capture(self, link)
+
+    @contextlib.contextmanager
+    def watch(self):
+        """Gives a function that counts the kernel's notices of changed links, addresses and routes so far."""
+        link, address, route = 1 << 0, 1 << 4, 1 << 6
+        with self.inside():
+            monitor = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+            monitor.bind((0, link | address | route))
+        monitor.setblocking(False)
+
+        def count():
+            seen = 0
+            while True:
+                try:
+                    monitor.recv(1 << 16)
+                except BlockingIOError:
+                    return seen
+                seen += 1
+
+        with contextlib.closing(monitor):
+            yield count
+
+
+class Pinger:
+    """Sends ICMP echo requests and counts what comes back."""
+
+    identifiers = iter(range(1000, 60000))
+
+    def __init__(self, host):
+        with host.inside():
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self.identifier = next(Pinger.identifiers)
+        self.sent = 0
+        self.answered = set()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, to):
+        self.sent += 1
+        header = struct.pack("!BBHHH", 8, 0, 0, self.identifier, self.sent)
+        body = header + bytes(56)
+        checksum = sum(struct.unpack("!32H", body))
+        checksum = ~((checksum & 0xFFFF) + (checksum >> 16)) & 0xFFFF
+        self.socket.sendto(body[:2] + struct.pack("!H", checksum) + body[4:], (to, 0))
+        return self.sent
+
+    def receive(self, seconds):
+        """Takes one packet; false when none came."""
+        self.socket.settimeout(seconds)
+        try:
+            packet = self.socket.recv(2048)
+        except (TimeoutError, BlockingIOError):
+            return False
+        kind, _, _, identifier, sequence = struct.unpack_from("!BBHHH", packet, (packet[0] & 15) * 4)
+        if (kind, identifier) == (0, self.identifier):
+            self.answered.add(sequence)
+        return True
+
+    def echo(self, to, seconds=2.0):
+        sequence = self.send(to)
+        deadline = time.monotonic() + seconds
+        while sequence not in self.answered and time.monotonic() < deadline:
+            self.receive(max(0.001, deadline - time.monotonic()))
+        return sequence in self.answered
+
+
+class Capture:
+    """Reads the packets on a link, as tcpdump does."""
+
+    def __init__(self, host, link):
+        every_protocol = 3
+        with host.inside():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+            self.socket.bind((link, every_protocol))
+        self.socket.setblocking(False)
+
+    def close(self):
+        self.socket.close()
+
+    def ipip(self):
+        """The IPIP packets so far: (outer source, outer destination, inner source, inner destination)."""
+        packets = []
+        while True:
+            try:
+                packet = self.socket.recv(65536)
+            except BlockingIOError:
+                return packets
+            outer = (packet[0] & 15) * 4
+            if len(packet) >= outer + 20 and packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_IPIP:
+                ends = (
+                    packet[12:16],
+                    packet[16:20],
+                    packet[outer + 12 : outer + 16],
+                    packet[outer + 16 : outer + 20],
+                )
+                packets.append(tuple(map(socket.inet_ntoa, ends)))

@@ -1,0 +1,226 @@
+"""The main job: two hosts, a tunnel between them, packets through it, and nothing left afterwards."""
+
+from contextlib import closing
+
+import pytest
+from host import until
+
+TUN_A = {"name": "tun_a", "local": "172.16.16.22", "remote": "172.16.1.62", "addresses": ["192.168.1.1/24"]}
+TUN_B = {"name": "tun_b", "local": "172.16.1.62", "remote": "172.16.16.22", "addresses": ["192.168.1.254/24"]}
+
+
+@pytest.fixture
+def both_ends(two_daemons):
+    on_a, on_b = two_daemons
+    on_a.create(**TUN_A)
+    on_b.create(**TUN_B)
+    return on_a, on_b
+
+
+def packets(daemon, name):
+    stats = daemon.get(f"/v1/tunnels/{name}/stats?fresh=true").json
+    return stats["rx"]["packets"], stats["rx"]["bytes"], stats["tx"]["packets"], stats["tx"]["bytes"]
+
+
+def test_a_created_tunnel_is_in_the_kernel_as_asked(daemon):
+    tunnel = daemon.create(**TUN_A)
+    link = daemon.host.kernel.links()["tun_a"]
+    inherit_ttl, inherit_tos, pmtudisc, no_underlay, no_mark, ipip = 0, 1, 1, 0, 0, 4
+    assert link.tunnel == (
+        "172.16.16.22",
+        "172.16.1.62",
+        inherit_ttl,
+        inherit_tos,
+        pmtudisc,
+        no_underlay,
+        no_mark,
+        ipip,
+    )
+    assert (link.is_up, link.mtu, link.index) == (True, 1480, tunnel["status"]["ifindex"])
+    assert tunnel["status"]["state"] == "up" and tunnel["status"]["mtu"] == 1480
+    assert tunnel["mtu"] is None and tunnel["ttl"] == "inherit" and tunnel["revision"] == 1
+    on_link = {a.local for a in daemon.host.kernel.addresses() if a.index == link.index}
+    assert on_link == {"192.168.1.1"}
+
+
+def test_every_field_reaches_the_kernel(daemon):
+    daemon.create(
+        name="tun_all",
+        local="172.16.16.22",
+        remote="172.16.1.62",
+        mtu=1300,
+        ttl=64,
+        tos=16,
+        pmtudisc=True,
+        underlay="underlay0",
+        fwmark=7,
+        addresses=["192.168.1.1 peer 192.168.1.254/32", "10.9.0.1/30"],
+        routes=[{"to": "10.20.0.0/16", "metric": 100}, {"to": "10.21.0.0/24"}],
+    )
+    kernel = daemon.host.kernel
+    links = kernel.links()
+    link = links["tun_all"]
+    assert link.tunnel == ("172.16.16.22", "172.16.1.62", 64, 16, 1, links["underlay0"].index, 7, 4)
+    assert link.mtu == 1300
+    ends = {(a.local, a.peer, a.length) for a in kernel.addresses() if a.index == link.index}
+    assert ends == {("192.168.1.1", "192.168.1.254", 32), ("10.9.0.1", "10.9.0.1", 30)}
+    routes = {(r.to, r.metric) for r in kernel.routes() if r.index == link.index and r.protocol == 116}
+    assert routes == {("10.20.0.0/16", 100), ("10.21.0.0/24", 0)}
+
+
+def test_a_disabled_tunnel_has_a_link_that_is_down(daemon):
+    tunnel = daemon.create(**TUN_A, enabled=False, routes=[{"to": "10.20.0.0/16"}])
+    assert tunnel["status"]["state"] == "down"
+    assert not daemon.host.kernel.links()["tun_a"].is_up
+    answer = daemon.patch("tun_a", {"enabled": True})
+    assert answer.json["status"]["state"] == "up", answer
+    link = daemon.host.kernel.links()["tun_a"]
+    assert link.is_up and any(
+        r.to == "10.20.0.0/16" for r in daemon.host.kernel.routes() if r.index == link.index
+    )
+
+
+def test_pings_go_both_ways_and_are_counted_exactly(both_ends):
+    on_a, on_b = both_ends
+    assert on_a.host.ping("192.168.1.254", 5) == 5
+    assert on_b.host.ping("192.168.1.1", 5) == 5
+    # Each echo has 64 bytes of ICMP behind an inner header of 20.
+    assert packets(on_a, "tun_a") == packets(on_b, "tun_b") == (10, 840, 10, 840)
+    rx_packets, tx_packets, rx_bytes, tx_bytes = on_a.host.kernel.counters("tun_a")
+    assert (rx_packets, tx_packets, rx_bytes, tx_bytes) == (10, 10, 840, 840)
+
+
+def test_the_underlay_carries_protocol_4_with_the_inner_header(both_ends):
+    on_a, _ = both_ends
+    with closing(on_a.host.capture("underlay0")) as capture:
+        assert on_a.host.ping("192.168.1.254", 2) == 2
+        there = ("172.16.16.22", "172.16.1.62", "192.168.1.1", "192.168.1.254")
+        back = ("172.16.1.62", "172.16.16.22", "192.168.1.254", "192.168.1.1")
+        assert capture.ipip() == [there, back] * 2
+
+
+def test_a_route_leads_packets_into_the_tunnel(both_ends):
+    on_a, on_b = both_ends
+    on_b.host.ip("address add 10.20.0.1/32 dev lo")
+    answer = on_a.patch("tun_a", {"routes": [{"to": "10.20.0.0/16", "metric": 100}]})
+    assert answer.status == 200, answer
+    before = packets(on_a, "tun_a")
+    assert on_a.host.ping("10.20.0.1", 3) == 3
+    after = packets(on_a, "tun_a")
+    assert [b - a for a, b in zip(before, after)] == [3, 252, 3, 252]
+
+
+def test_another_remote_keeps_the_link_and_its_counters(both_ends):
+    on_a, on_b = both_ends
+    assert on_a.host.ping("192.168.1.254", 4) == 4
+    link, counted = on_a.host.kernel.links()["tun_a"], packets(on_a, "tun_a")
+    answer = on_a.patch("tun_a", {"remote": "172.16.1.63"})
+    assert answer.status == 200 and answer.json["revision"] == 2, answer
+    assert answer.headers["etag"] == '"2"'
+    changed = on_a.host.kernel.links()["tun_a"]
+    assert changed.index == link.index and changed.tunnel[1] == "172.16.1.63"
+    assert packets(on_a, "tun_a") == counted
+    on_b.host.ip("address add 172.16.1.63/16 dev underlay0")
+    assert on_b.patch("tun_b", {"local": "172.16.1.63"}).status == 200
+    assert on_a.host.ping("192.168.1.254", 2) == 2
+
+
+def test_a_tunnel_is_renamed_in_place(daemon):
+    tunnel = daemon.create(**TUN_A, routes=[{"to": "10.20.0.0/16"}])
+    answer = daemon.patch("tun_a", {"name": "tun_z"})
+    assert answer.status == 200 and answer.json["id"] == tunnel["id"], answer
+    link = daemon.host.kernel.links()["tun_z"]
+    assert link.index == tunnel["status"]["ifindex"] and link.is_up
+    assert any(r.to == "10.20.0.0/16" and r.index == link.index for r in daemon.host.kernel.routes())
+    assert "tun_a" not in daemon.host.kernel.links() and daemon.get("/v1/tunnels/tun_a").status == 404
+
+
+def test_put_creates_and_the_same_body_twice_changes_nothing(daemon):
+    body = {member: TUN_A[member] for member in TUN_A if member != "name"}
+    assert daemon.put("tun_a", body).status == 201
+    state = daemon.host.kernel.state()
+    answer = daemon.put("tun_a", body)
+    assert answer.status == 200 and answer.json["revision"] == 1, answer
+    assert daemon.host.kernel.state() == state
+    answer = daemon.put("tun_a", body | {"ttl": 9})
+    assert answer.json["revision"] == 2 and daemon.host.kernel.links()["tun_a"].tunnel[2] == 9, answer
+
+
+def test_an_mtu_of_null_follows_the_underlay(daemon):
+    daemon.create(**TUN_A)
+    fixed = daemon.create(name="tun_fixed", local="172.16.16.22", remote="172.16.1.63", mtu=1300)
+    daemon.host.ip("link set underlay0 mtu 1400")
+    until(lambda: daemon.host.kernel.links()["tun_a"].mtu == 1380, 1, "tun_a's mtu is 1380")
+    until(lambda: daemon.tunnel("tun_a")["status"]["mtu"] == 1380, 1, "the status says so")
+    assert daemon.tunnel("tun_a")["status"]["drift"] == [], "following isn't drift"
+    assert daemon.host.kernel.links()["tun_fixed"].mtu == 1300 == fixed["mtu"]
+    daemon.host.ip("link set underlay0 mtu 1500")
+    until(lambda: daemon.host.kernel.links()["tun_a"].mtu == 1480, 1, "tun_a's mtu is 1480 again")
+
+
+def test_delete_leaves_everything_else_as_it_was(two_daemons):
+    on_a, _ = two_daemons
+    # Make ipip's module be there, and with it tunl0, before the state is noted.
+    on_a.host.ip("link add probe type ipip local 172.16.16.22 remote 172.16.9.9", "link del probe")
+    before = on_a.host.kernel.state()
+    assert "tunl0" in on_a.host.kernel.links()
+    on_a.create(**TUN_A, routes=[{"to": "10.20.0.0/16"}, {"to": "10.21.0.0/16", "metric": 5}])
+    assert on_a.host.kernel.state() != before
+    answer = on_a.delete("tun_a")
+    assert answer.status == 204 and answer.body == b"", answer
+    assert on_a.host.kernel.state() == before
+    assert on_a.get("/v1/tunnels/tun_a").status == 404 and on_a.rows() == []
+    assert on_a.delete("tun_a").status == 404
+
+
+def test_links_of_others_are_never_touched(daemon):
+    kernel = daemon.host.kernel
+    daemon.host.ip(
+        "link add others0 type dummy",
+        "link add others1 type ipip local 172.16.16.22 remote 172.16.9.9 ttl 3",
+        # Whoever copies our group or our alias alone isn't ours.
+        "link add others2 group 1953824768 type ipip local 172.16.16.22 remote 172.16.9.10",
+        "link add others3 type ipip local 172.16.16.22 remote 172.16.9.11",
+        "link set others3 alias tunneld:00000000-0000-4000-8000-000000000000",
+        "address add 10.99.0.1/24 dev others1",
+        "link set others1 up",
+        "route add 10.98.0.0/16 dev others1 metric 9",
+    )
+
+    def others():
+        links = {
+            n: l for n, l in kernel.links().items() if n.startswith(("others", "tunl0", "lo", "underlay"))
+        }
+        numbers = {link.index for link in links.values()}
+        return (
+            links,
+            {a for a in kernel.addresses() if a.index in numbers},
+            {r for r in kernel.routes() if r.index in numbers},
+        )
+
+    before = others()
+    daemon.create(**TUN_A, routes=[{"to": "10.20.0.0/16"}])
+    assert daemon.patch("tun_a", {"ttl": 12}).status == 200
+    assert others() == before
+    daemon.restart()
+    assert others() == before
+    assert daemon.delete("tun_a").status == 204
+    daemon.restart()
+    assert others() == before
+    # A tunl0 that somebody configured stays as it is, too.
+    daemon.host.ip("link set tunl0 up", "address add 10.97.0.1/32 dev tunl0")
+    before = others()
+    daemon.create(**TUN_A)
+    daemon.restart()
+    assert others() == before
+
+
+def test_host_links_and_routes_say_what_the_kernel_has(daemon):
+    tunnel = daemon.create(**TUN_A, routes=[{"to": "10.20.0.0/16"}])
+    host = daemon.get("/v1/host").json
+    modules = {module["name"]: module["state"] for module in host["modules"]}
+    assert modules["ipip"] in ("loaded", "built_in") and host["shortcomings"] == []
+    links = {link["name"]: link for link in daemon.get("/v1/links").json["items"]}
+    assert links["tun_a"]["tunnel_id"] == tunnel["id"] and links["underlay0"]["tunnel_id"] is None
+    routes = {route["to"]: route for route in daemon.get("/v1/routes").json["items"]}
+    assert routes["10.20.0.0/16"]["ours"] and not routes["172.16.0.0/16"]["ours"]

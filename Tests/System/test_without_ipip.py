@@ -1,0 +1,44 @@
+"""A kernel that has no ipip: said clearly, nothing is stored, and the daemon stays up."""
+
+import pytest
+from daemon import problem
+from host import until
+
+pytestmark = pytest.mark.without_ipip
+
+TUNNEL = {"name": "tun_a", "local": "172.16.16.22", "remote": "172.16.1.62"}
+
+
+def test_a_create_is_refused_and_nothing_is_stored(daemon):
+    before = daemon.host.kernel.state()
+    members = problem(daemon.post(TUNNEL), 503, "kind-unsupported")
+    assert "ipip" in members["detail"] and members["errno"] == "EOPNOTSUPP", members
+    assert daemon.rows() == [] and daemon.tunnels() == {}
+    assert daemon.host.kernel.state() == before
+    assert daemon.get("/livez").status == 200
+    problem(daemon.put("tun_a", {"remote": "172.16.1.62"}), 503, "kind-unsupported")
+    assert daemon.rows() == []
+
+
+def test_the_host_says_what_is_missing(daemon):
+    host = daemon.get("/v1/host").json
+    modules = {module["name"]: module["state"] for module in host["modules"]}
+    assert modules["ipip"] == "missing", host
+    assert any("ipip" in shortcoming for shortcoming in host["shortcomings"]), host
+    check = daemon.run("check")
+    assert check.returncode == 1 and "ipip" in check.stdout + check.stderr, check
+
+
+def test_a_tunnel_stored_before_the_reboot_into_it_is_shown_as_failed(daemon):
+    stored = daemon.post(TUNNEL, prefer="respond-async")
+    assert stored.status == 202, stored
+    for _ in range(2):
+        until(lambda: daemon.tunnel("tun_a")["status"]["state"] == "failed", 10, "tun_a is shown as failed")
+        status = daemon.tunnel("tun_a")["status"]
+        assert status["problem"]["type"] == "/problems/kind-unsupported", status
+        assert "ipip" in status["problem"]["detail"] and status["ifindex"] is None, status
+        assert daemon.get("/v1/tunnels?state=failed").json["items"][0]["name"] == "tun_a"
+        daemon.restart()
+    assert daemon.logged("tun_a", "ipip")
+    assert daemon.delete("tun_a").status == 204
+    assert daemon.rows() == []

@@ -1,0 +1,142 @@
+import Synchronization
+import Testing
+import Tunnels
+
+@testable import TunnelAPI
+
+@Suite struct OtherRoutesTests {
+    private func counters(_ bytes: UInt64) -> LinkCounters {
+        var counters = LinkCounters()
+        counters.rx.bytes = bytes
+        counters.rx.packets = bytes / 100
+        return counters
+    }
+
+    @Test func statistics() async throws {
+        try await withDaemon { daemon in
+            let created = try daemon.ask(
+                "POST", "/v1/tunnels", #"{"name": "tun_a", "remote": "172.16.1.62"}"#)
+            guard case .integer(let ifindex) = created["status.ifindex"] else {
+                Issue.record("no ifindex")
+                return
+            }
+            daemon.kernel.state.withLock { $0.counters[Int32(ifindex)] = counters(1000) }
+            let first = try daemon.ask("GET", "/v1/stats")
+            #expect(first["items.0.rx.bytes"] == .integer(1000))
+            #expect(first["items.0.rates"] == .null)
+            #expect(first["interval_seconds"] == .integer(0))
+            daemon.kernel.state.withLock { $0.counters[Int32(ifindex)] = counters(2000) }
+            // Not asked again within the interval.
+            #expect(try daemon.ask("GET", "/v1/stats").body == first.body)
+            #expect(try daemon.ask("GET", "/v1/tunnels/tun_a/stats")["rx.bytes"] == .integer(1000))
+            daemon.clock.advance(by: .seconds(2))
+            let second = try daemon.ask("GET", "/v1/tunnels/tun_a/stats")
+            #expect(
+                second.text == """
+                    {"name":"tun_a",\(text("id", of: created)),"ifindex":\(ifindex),"epoch":1,\
+                    "sampled_at":"2026-01-02T03:04:05.678Z","interval_seconds":2.0,\
+                    "rx":{"bytes":2000,"packets":20,"errors":0,"dropped":0},\
+                    "tx":{"bytes":0,"packets":0,"errors":0,"dropped":0},\
+                    "rates":{"rx_bits_per_second":4000.0,"rx_packets_per_second":5.0,"tx_bits_per_second":0.0,\
+                    "tx_packets_per_second":0.0}}
+                    """)
+            #expect(try daemon.ask("GET", "/v1/stats")["items.0.rates.rx_bits_per_second"] == .integer(4000))
+            daemon.kernel.state.withLock { $0.counters[Int32(ifindex)] = counters(3000) }
+            daemon.clock.advance(by: .milliseconds(10))
+            #expect(try daemon.ask("GET", "/v1/stats")["items.0.rx.bytes"] == .integer(2000))
+            #expect(try daemon.ask("GET", "/v1/stats?fresh=true")["items.0.rx.bytes"] == .integer(3000))
+            try daemon.ask("GET", "/v1/stats?fresh=1").expect(400, .invalidParameter)
+            try daemon.ask("GET", "/v1/tunnels/tun_b/stats").expect(404, .tunnelNotFound)
+        }
+    }
+
+    private func text(_ member: String, of answer: HTTPAnswer) -> String {
+        guard case .string(let value) = answer[member] else { return "" }
+        return "\"\(member)\":\"\(value)\""
+    }
+
+    @Test func aTunnelWithoutALinkHasNoCounters() async throws {
+        try await withDaemon { daemon in
+            let body = #"{"name": "tun_a", "remote": "172.16.1.62"}"#
+            _ = try daemon.ask("POST", "/v1/tunnels", body, headers: ["Prefer: respond-async"])
+            let answer = try daemon.ask("GET", "/v1/tunnels/tun_a/stats")
+            #expect(answer.status == 200)
+            for member in ["ifindex", "rx", "tx", "rates"] { #expect(answer[member] == .null) }
+            #expect(try daemon.ask("GET", "/v1/stats")["items"] == .array([]))
+        }
+    }
+
+    @Test func countersThatCantBeRead() async throws {
+        try await withDaemon { daemon in
+            daemon.kernel.state.withLock { $0.countersProblem = TunnelProblem(.permissionMissing, "x") }
+            try daemon.ask("GET", "/v1/stats").expect(503, .permissionMissing)
+        }
+    }
+
+    @Test func hostLinksAndRoutes() async throws {
+        try await withDaemon { daemon in
+            let host = try daemon.ask("GET", "/v1/host")
+            #expect(
+                host.text.hasPrefix(
+                    """
+                    {"hostname":"a","kernel_release":"6.1.0","data_plane":"kernel",\
+                    "modules":[{"name":"ipip","state":"missing","loaded_by_tunneld_at":null}],\
+                    "ipv4_forwarding":null,"reverse_path_filter":1,\
+                    "capabilities":{"administer_network":true,"load_modules":false},"shortcomings":["The kernel module
+                    """))
+            #expect(
+                try daemon.ask("GET", "/v1/links").text == """
+                    {"items":[{"ifindex":1,"name":"lo","kind":null,"up":true,"mtu":65536,"local":null,\
+                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null}]}
+                    """)
+            #expect(
+                try daemon.ask("GET", "/v1/routes").text == """
+                    {"items":[{"to":"10.0.0.0/8","gateway":"10.0.0.1","link":"eth0","source":null,\
+                    "metric":0,"table":254,"protocol":3,"ours":false}]}
+                    """)
+        }
+    }
+
+    @Test func metrics() async throws {
+        try await withDaemon { daemon in
+            _ = try daemon.ask("POST", "/v1/tunnels", #"{"name": "tun_a", "remote": "172.16.1.62"}"#)
+            let answer = try daemon.ask("GET", "/metrics")
+            #expect(answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            let lines = answer.text.split(separator: "\n")
+            #expect(lines.contains(#"tunneld_tunnel_receive_bytes_total{tunnel="tun_a"} 0"#))
+            #expect(lines.contains("# TYPE tunneld_tunnel_transmit_dropped_total counter"))
+            #expect(lines.contains(#"tunneld_tunnels{state="up"} 1"#))
+            #expect(lines.contains(#"tunneld_tunnels{state="failed"} 0"#))
+            #expect(lines.contains("tunneld_writes_total 1"))
+            #expect(lines.contains(#"tunneld_build_info{version="1.2.3"} 1"#))
+        }
+    }
+
+    @Test func metricLabelsAreEscaped() {
+        var text = MetricsText()
+        text.family("f", .gauge, "Help.")
+        text.sample(-5, labels: [("a", "x\"\\\ny"), ("b", "é")])
+        #expect(
+            String(decoding: text.bytes, as: UTF8.self)
+                == "# HELP f Help.\n# TYPE f gauge\nf{a=\"x\\\"\\\\\\ny\",b=\"é\"} -5\n")
+    }
+
+    @Test func theDaemonItself() async throws {
+        try await withDaemon { daemon in
+            #expect(try daemon.ask("GET", "/livez").text == "ok\n")
+            #expect(try daemon.ask("GET", "/readyz").text == "ok\n")
+            #expect(try daemon.ask("GET", "/v1/version").text == #"{"name":"tunneld","version":"1.2.3"}"#)
+            let contract = try daemon.ask("GET", "/openapi.yaml")
+            #expect(contract.headers["content-type"] == "application/yaml")
+            #expect(contract.text.hasPrefix("openapi: 3.1"))
+            let problem = try daemon.ask("GET", "/problems/name-taken")
+            #expect(problem.headers["content-type"] == "text/plain; charset=utf-8")
+            #expect(problem.text.hasPrefix("The name is taken\n"))
+            try daemon.ask("GET", "/problems/none").expect(404, .notFound)
+        }
+        try await withDaemon(unreadiness: "The kernel wasn't looked at yet.") { daemon in
+            try daemon.ask("GET", "/readyz").expect(503, .notReady)
+            #expect(try daemon.ask("GET", "/livez").status == 200)
+        }
+    }
+}
