@@ -51,6 +51,9 @@ let package = Package(
         .target(name: "ModelHost", dependencies: ["Tunnels"], path: "Tests/ModelHost", swiftSettings: strict),
         .testTarget(name: "TunnelsTests", dependencies: ["ModelHost", "Tunnels"], swiftSettings: strict),
         .testTarget(
+            name: "KernelDataPlaneTests", dependencies: ["KernelDataPlane", "ModelHost", "Netlink", "Tunnels"],
+            swiftSettings: strict),
+        .testTarget(
             name: "ReconcilerTests",
             dependencies: ["ModelHost", "Reconciler", "TunnelStore", "Tunnels", grdb, log], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),

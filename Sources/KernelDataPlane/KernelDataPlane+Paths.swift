@@ -5,10 +5,12 @@ public import Tunnels
 struct PathLookup: Hashable {
     let remote: IPv4Address
     let mark: UInt32?
+    let underlay: InterfaceName?
 
     init(_ definition: TunnelDefinition) {
         remote = definition.remote
         mark = definition.fwmark
+        underlay = definition.underlay
     }
 }
 
@@ -39,14 +41,32 @@ extension KernelDataPlane {
     /// Asks once for each remote, however many tunnels have it.
     private func routes(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Route] {
         let lookups = Array(Set(lookups))
+        let underlays = try indexes(of: lookups.compactMap(\.underlay))
         let outcomes = try socket.execute(
-            lookups.map { .lookUpRoute(to: IPv4($0.remote), mark: $0.mark, matching: .entry) })
+            lookups.map { lookup in
+                let underlay = lookup.underlay.flatMap { underlays[$0] }
+                return .lookUpRoute(
+                    to: IPv4(lookup.remote), mark: lookup.mark, interface: underlay, matching: .entry)
+            })
         var found: [PathLookup: Route] = [:]
         for (lookup, outcome) in zip(lookups, outcomes) {
             // No way to the remote is no error here: there may be one later.
             if case .success(let messages) = outcome { found[lookup] = messages.first?.route }
+            // By an underlay that has no route the kernel takes the remote to be on the link itself.
+            if found[lookup] == nil, let index = lookup.underlay.flatMap({ underlays[$0] }) {
+                found[lookup] = Route(.any, prefixLength: 0, interface: index)
+            }
         }
         return found
+    }
+
+    private func indexes(of names: [InterfaceName]) throws(NetlinkError) -> [InterfaceName: UInt32] {
+        let names = Array(Set(names))
+        var indexes: [InterfaceName: UInt32] = [:]
+        for (name, outcome) in zip(names, try socket.execute(names.map { .readLink(named: $0.text) })) {
+            if case .success(let messages) = outcome { indexes[name] = messages.first?.link?.index }
+        }
+        return indexes
     }
 
     private func paths(

@@ -6,13 +6,25 @@ public import Tunnels
 /// Tells when somebody changes links, addresses or routes: once, until it is armed again. It says only that there
 /// is something to look at, so lost events do no harm.
 public final class KernelMonitor: Sendable {
-    private struct State: ~Copyable {
-        let monitor: LinkMonitor
+    /// Lives as long as the dispatch source that waits for its descriptor.
+    private final class Ear: Sendable {
+        let fileDescriptor: Int32
+        let monitor: Mutex<LinkMonitor>
+
+        init() throws(NetlinkError) {
+            let monitor = try LinkMonitor()
+            fileDescriptor = monitor.fileDescriptor
+            self.monitor = Mutex(monitor)
+        }
+    }
+
+    private struct State {
         var source: (any DispatchSourceRead)?
         var isSuspended = true
     }
 
-    private let state: Mutex<State>
+    private let ear: Ear
+    private let state = Mutex(State())
     private let queue = DispatchQueue(label: "tunneld.monitor")
     private let overflowCounter = Atomic<Int>(0)
 
@@ -27,7 +39,7 @@ public final class KernelMonitor: Sendable {
     public init(underlay: UnderlayWatch) throws(TunnelProblem) {
         self.underlay = underlay
         do throws(NetlinkError) {
-            state = Mutex(State(monitor: try LinkMonitor()))
+            ear = try Ear()
         } catch {
             throw TunnelProblem(error)
         }
@@ -45,19 +57,28 @@ public final class KernelMonitor: Sendable {
     public func start(onChange: @escaping @Sendable () -> Void) {
         state.withLock { state in
             let source = DispatchSource.makeReadSource(
-                fileDescriptor: state.monitor.fileDescriptor, queue: queue)
+                fileDescriptor: ear.fileDescriptor, queue: queue)
             source.setEventHandler { [weak self] in
                 self?.disarm()
                 onChange()
             }
+            source.setCancelHandler { [ear] in withExtendedLifetime(ear) {} }
             state.source = source
+        }
+    }
+
+    deinit {
+        state.withLock { state in
+            state.source?.cancel()
+            // A source that is suspended can't be released.
+            if state.isSuspended { state.source?.resume() }
         }
     }
 
     /// Forgets what has come, and tells of the next change. The caller looks at everything afterwards.
     public func arm() {
         state.withLock { state in
-            while let changes = try? state.monitor.read(), !changes.isEmpty {
+            while let changes = ear.monitor.withLock({ try? $0.read() }), !changes.isEmpty {
                 underlay.mark(changes)
                 if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
             }

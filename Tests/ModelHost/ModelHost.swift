@@ -119,8 +119,8 @@ public struct ModelHost: Sendable {
             }
             device.link.parameters = parameters
         case .rename(let name):
-            if device.link.name == name.text { break }
             if device.link.isUp { throw .busy }
+            if device.link.name == name.text { break }
             if link(named: name.text) != nil { throw .exists }
             device.link.name = name.text
         case .setMTU(let mtu):
@@ -145,8 +145,11 @@ public struct ModelHost: Sendable {
             if device.addresses.isEmpty { dropRoutes(of: ifindex) }
         case .addRoute(let route): try addRoute(route, by: ifindex, isOurs: true)
         case .removeRoute(let route):
-            guard let held = routes[route], held == (ifindex, true) else { throw .notFound }
-            routes[route] = nil
+            // Without a metric the kernel takes the first one to that network.
+            let own = routes.filter { $0.key.to == route.to && $0.value == (ifindex, true) }.keys
+            let found = route.metric == 0 ? own.min { $0.metric < $1.metric } : own.first { $0 == route }
+            guard let found else { throw .notFound }
+            routes[found] = nil
         case .delete:
             dropRoutes(of: ifindex)
             devices[ifindex] = nil

@@ -11,8 +11,7 @@ import Tunnels
     }
 
     /// A tunnel with two addresses, two routes and an MTU of its own.
-    private func sample(_ edit: (inout TunnelDefinition) throws -> Void = { _ in }) throws -> TunnelDefinition
-    {
+    private func sample(_ edit: (inout TunnelDefinition) throws -> Void = { _ in }) throws -> TunnelDefinition {
         try definition {
             $0.local = IPv4Address(172, 16, 16, 22)
             $0.addresses = try [address("192.168.1.1/24"), address("10.9.9.1 peer 10.9.9.2/32")]
