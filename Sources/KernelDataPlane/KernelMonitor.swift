@@ -45,14 +45,6 @@ public final class KernelMonitor: Sendable {
         }
     }
 
-    deinit {
-        state.withLock { state in
-            state.source?.cancel()
-            // Dispatch traps when a suspended source goes.
-            if state.isSuspended { state.source?.resume() }
-        }
-    }
-
     /// Begins; `onChange` is called on the monitor's queue after `arm()`.
     public func start(onChange: @escaping @Sendable () -> Void) {
         state.withLock { state in

@@ -64,6 +64,7 @@ extension FakeKernel.State {
                 ifindex: lastIfindex, name: name.text, kind: kind.rawValue, owner: tunnel, isUp: up,
                 mtu: mtu ?? 1480, parameters: parameters)
             counters[lastIfindex] = LinkCounters()
+        case .mark: break
         case .change(_, let parameters): links[tunnel]?.parameters = parameters
         case .rename(let name): links[tunnel]?.name = name.text
         case .setMTU(let mtu): links[tunnel]?.mtu = mtu

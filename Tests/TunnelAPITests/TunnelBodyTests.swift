@@ -130,7 +130,7 @@ import Tunnels
         (#""routes": ["10.0.0.0/8"]"#, "give an object"), (#""routes": [{}]"#, "is missing"),
         (#""routes": [{"to": "10.0.0.0/8", "metric": -1}]"#, "0 to 4294967295"),
         (#""routes": [{"to": "10.0.0.0/8", "metric": "5"}]"#, "without quotes"),
-        (#""mtu": 67"#, "68 to"), (#""mtu": 65516"#, "68 to"), (#""mtu": 1e30"#, "whole number"),
+        (#""mtu": 67"#, "68 to"), (#""mtu": 65516"#, "68 to"), (#""mtu": 1e30"#, "68 to 65515"),
         (#""mtu": 1400.5"#, "whole number"), (#""mtu": "1400""#, "number 1400 without quotes"),
         (#""ttl": 0"#, "1 to 255"), (#""ttl": 256"#, "1 to 255"), (#""ttl": "64""#, "64 without quotes"),
         (#""ttl": "none""#, "\"inherit\" or 1 to 255"), (#""ttl": null"#, "is null"),

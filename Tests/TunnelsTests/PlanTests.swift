@@ -214,7 +214,7 @@ import Tunnels
         let foreign = ObservedLink(ifindex: 9, name: "tun_a", kind: "dummy", isUp: true, mtu: 1500)
         let problem = #expect(throws: TunnelProblem.self) { try plan(wanted, foreign) }
         #expect(problem?.code == .nameTaken)
-        #expect(problem?.detail.contains("tun_a is a dummy link (ifindex 9)") == true)
+        #expect(problem?.detail.contains("tun_a is a link of kind dummy (ifindex 9)") == true)
         let renamed = {
             var own = link(of: wanted)
             own.name = "moved"

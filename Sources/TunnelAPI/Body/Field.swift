@@ -24,7 +24,9 @@ enum Field {
         case .integer(let number):
             guard let integer = Integer(exactly: number) else { throw .value("give \(range).") }
             return integer
-        case .double:
+        case .double(let number):
+            // Whole, but too large for any integer here.
+            if number.rounded(.towardZero) == number { throw .value("give \(range).") }
             throw .shape("give a whole number, \(range).")
         case .string(let text) where Int64(text) != nil:
             throw .shape("give the number \(text) without quotes.")

@@ -83,7 +83,13 @@ extension Problem {
 
     /// The path and SQLite's words are for the log; a client can't use them.
     init(_ error: StoreError) {
-        self.init(error.code == .full ? .storageFull : .storageFailed, error.remedy)
+        switch error.code {
+        case .full: self.init(.storageFull, error.remedy)
+        case .busy:
+            self.init(.overloaded, error.remedy)
+            headers = [Self.retryAfterASecond]
+        default: self.init(.storageFailed, error.remedy)
+        }
     }
 
     init(_ error: HTTPError) {
