@@ -125,6 +125,18 @@ def test_of_many_patches_with_one_revision_one_wins(daemon):
     assert_consistent(daemon)
 
 
+def test_an_answered_write_is_what_everybody_reads(daemon):
+    tunnel = daemon.create(**TUN_A)
+    with closing(daemon.client()) as reader:
+        for ttl in range(1, 101):
+            answer = daemon.patch("tun_a", {"ttl": ttl})
+            assert answer.status == 200, answer
+            for path in ("/v1/tunnels/tun_a", f"/v1/tunnels/{tunnel['id']}"):
+                assert reader.get(path).json == answer.json
+            assert reader.get("/v1/tunnels").json["items"] == [answer.json]
+            assert daemon.host.kernel.links()["tun_a"].tunnel[2] == ttl
+
+
 def test_sigterm_under_load_loses_no_answered_write(daemon):
     writers = [Writer(daemon, number) for number in range(4)]
     for round in range(5):
