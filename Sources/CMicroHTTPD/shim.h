@@ -32,7 +32,6 @@ struct mhd_shim_options {
     size_t memory_per_connection;
     unsigned int connections;
     unsigned int connections_per_ip;
-    unsigned int inactivity_seconds;
     MHD_AcceptPolicyCallback accept;
     MHD_AccessHandlerCallback access;
     MHD_RequestCompletedCallback completed;
@@ -42,7 +41,8 @@ struct mhd_shim_options {
     mhd_shim_logger logger;
 };
 
-/* MHD_start_daemon on a socket that is already listening, with one `cls` for all callbacks. */
+/* MHD_start_daemon on a socket that is already listening, with one `cls` for all callbacks. Without a timeout of
+   libmicrohttpd's, which costs two locks for each request and knows only inactivity: see Connection.swift. */
 static inline struct MHD_Daemon *mhd_shim_start(int listen_fd, void *cls, const struct mhd_shim_options *o) {
     unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     /* A pool of one is no pool: the option wants more than one. */
@@ -54,7 +54,6 @@ static inline struct MHD_Daemon *mhd_shim_start(int listen_fd, void *cls, const 
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->memory_per_connection,
         MHD_OPTION_CONNECTION_LIMIT, o->connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_ip,
-        MHD_OPTION_CONNECTION_TIMEOUT, o->inactivity_seconds,
         MHD_OPTION_NOTIFY_COMPLETED, o->completed, cls,
         MHD_OPTION_NOTIFY_CONNECTION, o->connection, cls,
         MHD_OPTION_URI_LOG_CALLBACK, o->uri, cls,

@@ -8,14 +8,14 @@ public struct SHA256Digest: Sendable, Hashable {
     public static let byteCount = 32
 
     /// Of a text's UTF-8.
-    public init(of text: String) { self.init(of: Array(text.utf8)[...]) }
+    public init(of text: String) {
+        self = unsafe Array(text.utf8).withUnsafeBufferPointer { unsafe Self(of: $0) }
+    }
 
-    public init(of bytes: ArraySlice<UInt8>) {
+    init(of bytes: UnsafeBufferPointer<UInt8>) {
         var context = sha256_ctx()
         unsafe nettle_sha256_init(&context)
-        unsafe bytes.withUnsafeBufferPointer { buffer in
-            unsafe nettle_sha256_update(&context, buffer.count, buffer.baseAddress)
-        }
+        unsafe nettle_sha256_update(&context, bytes.count, bytes.baseAddress)
         unsafe withUnsafeMutableBytes(of: &words) { target in
             unsafe nettle_sha256_digest(
                 &context, Self.byteCount, target.baseAddress?.assumingMemoryBound(to: UInt8.self))
@@ -51,11 +51,14 @@ public enum BearerToken: Sendable, Equatable {
 
     /// Hashes the token where it lies in the request's bytes; no copy of it is made.
     public init(_ headers: RequestHeaders) {
-        guard headers.firstIndex(of: "authorization") != nil else {
-            self = .absent
+        let (isPresent, value) = headers.only("authorization")
+        guard let value else {
+            self = isPresent ? .malformed : .absent
             return
         }
-        self = headers.withOnly("authorization") { Self.digest(ofCredentials: $0) } ?? .malformed
+        self = unsafe headers.bytes.withUnsafeBufferPointer { bytes in
+            unsafe Self.digest(ofCredentials: bytes.extracting(value)) ?? .malformed
+        }
     }
 
     /// A new token: the prefix and 256 random bits as base64url (RFC 4648, section 5) without padding.
@@ -65,15 +68,16 @@ public enum BearerToken: Sendable, Equatable {
     }
 
     /// `Bearer`, in any case, exactly one space, and a `b64token`.
-    private static func digest(ofCredentials value: ArraySlice<UInt8>) -> BearerToken? {
-        let scheme = "bearer "
-        guard value.prefix(scheme.utf8.count).lazy.map(\.lowercased).elementsEqual(scheme.utf8) else {
+    private static func digest(ofCredentials value: UnsafeBufferPointer<UInt8>) -> BearerToken? {
+        let scheme: StaticString = "bearer "
+        let start = scheme.utf8CodeUnitCount
+        guard value.count > start, unsafe value.extracting(..<start).spells(ignoringCaseOf: scheme) else {
             return nil
         }
-        let token = value.dropFirst(scheme.utf8.count)
-        let body = token.prefix(while: \.isTokenByte)
-        guard !body.isEmpty, token[body.endIndex...].allSatisfy({ $0 == 0x3D }) else { return nil }
-        return .digest(SHA256Digest(of: token))
+        let token = value.extracting(start...)
+        let end = unsafe token.firstIndex { !$0.isTokenByte } ?? token.count
+        guard end > 0, unsafe token[end...].allSatisfy({ $0 == 0x3D }) else { return nil }
+        return .digest(unsafe SHA256Digest(of: token))
     }
 
     private static func base64URL(_ bytes: [UInt8]) -> String {

@@ -13,8 +13,10 @@ final class Connection: Sendable {
         case answering
         /// The answer is on its way.
         case sending
-        /// A stream, which lasts as long as it wants.
+        /// A stream with bytes on their way.
         case streaming
+        /// A stream that waits for its producer, as long as that may be.
+        case paused
         /// Given up: nothing more is read or answered.
         case cut
     }
@@ -52,7 +54,8 @@ final class Connection: Sendable {
     func move(from old: Phase, to new: Phase) -> Bool {
         guard phase.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
         else { return false }
-        since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed)
+        // No bound runs while a handler works.
+        if new != .answering { since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed) }
         return true
     }
 
@@ -63,27 +66,34 @@ final class Connection: Sendable {
         if now != .cut { _ = phase.compareExchange(expected: now, desired: .awaiting, ordering: .releasing) }
     }
 
-    /// Cuts the connection when it has taken too long; called by the watch, under the registry's lock.
-    ///
-    /// A client that sends one byte of its request line at a time is never idle for libmicrohttpd and never
-    /// heard of here: but if it were idle, libmicrohttpd would have closed it after `inactivity`.
+    /// Notes that a stream's reader has taken what there was, and whether there is more.
+    func noteStream(isPaused: Bool) {
+        if isPaused {
+            _ = move(from: .streaming, to: .paused)
+        } else if !move(from: .paused, to: .streaming) {
+            since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed)
+        }
+    }
+
+    /// Cuts the connection when it has taken too long; called by the watch, under the registry's lock. One byte
+    /// a second doesn't help: the time runs from the start of each phase.
     func cutIfOverdue(now: Int64, limits: Limits) {
         let old = phase.load(ordering: .acquiring)
         let spent = now - since.load(ordering: .relaxed)
         let bound: Duration
         switch old {
-        case .awaiting: bound = limits.inactivityRounded + limits.requestTime
+        case .awaiting, .streaming: bound = limits.inactivity
         case .receiving: bound = limits.requestTime
         case .sending: bound = limits.responseTime
-        case .answering, .streaming, .cut: return
+        case .answering, .paused, .cut: return
         }
         if spent > bound.milliseconds {
             guard move(from: old, to: .cut) else { return }
-            if old != .sending { sendLast(server.response(to: HTTPError.requestTimeout, nil)) }
+            if old == .receiving { sendLast(server.response(to: HTTPError.requestTimeout, nil)) }
         } else {
             // The client has gone, and libmicrohttpd, which is told once of bytes and end together, reads only
             // the bytes.
-            guard old != .sending, spent > Int64(limits.sweepMilliseconds), hasEnded,
+            guard old == .awaiting || old == .receiving, spent > Int64(limits.sweepMilliseconds), hasEnded,
                 move(from: old, to: .cut)
             else { return }
         }

@@ -45,7 +45,7 @@ final class Exchange {
 
     /// The first call after the head and the last after the body.
     func proceed(method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?) -> MHD_Result {
-        switch stage {
+        switch takeStage() {
         case .started:
             guard !connection.isExhausted, let method = unsafe method, let version = unsafe version else {
                 return .NO
@@ -58,31 +58,45 @@ final class Exchange {
             return perform(request, route)
         case .decided(let outcome):
             return send(outcome)
-        case .deferred(let deferral):
-            guard let outcome = deferral.takeOrSuspend(mhd) else { return .YES }
-            return send(outcome)
+        case .deferred(let deferral): return waitFor(deferral)
         case .answered: return .NO
         }
     }
 
+    /// Sends the deferred answer if there is one; otherwise the connection is suspended, and this is called
+    /// again when there is.
+    private func waitFor(_ deferral: Deferral) -> MHD_Result {
+        guard let outcome = deferral.takeOrSuspend(mhd) else {
+            stage = .deferred(deferral)
+            return .YES
+        }
+        return send(outcome)
+    }
+
+    /// Moves the stage out, which spares copying a request; whoever takes it sets the next.
+    private func takeStage() -> Stage {
+        var taken = Stage.answered
+        swap(&taken, &stage)
+        return taken
+    }
+
     private func start(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> MHD_Result {
-        let reading = unsafe readHead(method: method, version: version)
-        switch reading {
-        case .malformed(let error):
+        var request: Request
+        let head: Head
+        do throws(HTTPError) {
+            (request, head) = try unsafe readHead(method: method, version: version)
+        } catch {
             // Where the next request would begin is not known: answer now, which closes.
             return refuse(.failure(error), unread: true)
-        case .request(var request, let head):
-            isLast = head.isChunked
-            do {
-                if server.isStopping { throw HTTPError.stopping }
-                var parameters = PathParameters()
-                let route = try server.route(&request, &parameters)
-                request.parameters = parameters
-                stage = .receiving(request, route)
-                return .YES
-            } catch {
-                return refuse(Self.outcome(of: error), unread: head.announcesBody)
-            }
+        }
+        isLast = head.isChunked
+        do {
+            if server.isStopping { throw HTTPError.stopping }
+            let route = try server.route(&request)
+            stage = .receiving(request, route)
+            return .YES
+        } catch {
+            return refuse(Self.outcome(of: error), unread: head.announcesBody)
         }
     }
 
@@ -129,10 +143,8 @@ final class Exchange {
             case .prepared(let response): return send(.prepared(response))
             case .deferred(let begin):
                 let deferral = try server.addDeferral()
-                stage = .deferred(deferral)
                 begin(Responder(deferral))
-                guard let outcome = deferral.takeOrSuspend(mhd) else { return .YES }
-                return send(outcome)
+                return waitFor(deferral)
             }
         } catch {
             return send(.response(server.response(to: error, request)))
@@ -157,7 +169,7 @@ final class Exchange {
         if case .stream(let body) = response.body {
             do {
                 stream = (try server.addStream(body, connection.descriptor), body)
-                reader = StreamReader(body, mhd)
+                reader = StreamReader(body, connection, mhd)
             } catch {
                 body.closed()
                 response = server.response(to: error, nil)
@@ -222,23 +234,20 @@ struct EarlyAnswer: Error {
 // MARK: - Reading the head
 
 extension Exchange {
-    private enum Reading {
-        case request(Request, Head)
-        case malformed(HTTPError)
-    }
-
-    private func readHead(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> Reading {
+    private func readHead(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(HTTPError) -> (
+        Request, Head
+    ) {
         let limits = server.limits
         let methodBytes = unsafe UnsafeBufferPointer<UInt8>(cString: method)
         let versionBytes = unsafe UnsafeBufferPointer<UInt8>(cString: version)
         self.method = unsafe Method(bytes: methodBytes)
         if target.count > limits.targetBytes {
-            return .malformed(.uriTooLong(limitBytes: limits.targetBytes))
+            throw .uriTooLong(limitBytes: limits.targetBytes)
         }
         let isVersion11 = unsafe versionBytes.spells("HTTP/1.1")
         let isVersion10 = unsafe versionBytes.spells("HTTP/1.0")
         guard isVersion11 || isVersion10 else {
-            return .malformed(.versionNotSupported)
+            throw .versionNotSupported
         }
         // One space on either side of the target, and nothing cut out of it by a NUL.
         let methodAddress = UInt(bitPattern: method)
@@ -246,28 +255,24 @@ extension Exchange {
         guard unsafe methodBytes.allSatisfy(\.isTokenCharacter),
             methodAddress + UInt(methodBytes.count) + 1 == targetAddress,
             targetAddress + UInt(target.count) + 1 == versionAddress
-        else { return .malformed(.badRequest("The request line must be method, target and version.")) }
+        else { throw .badRequest("The request line must be method, target and version.") }
 
         let fieldsStart = versionAddress + UInt(versionBytes.count) + 2
         let end = methodAddress + UInt(unsafe mhd_shim_header_size(mhd.pointer))
-        guard end > fieldsStart else { return .malformed(.badRequest("Header lines must end with CRLF.")) }
+        guard end > fieldsStart else { throw .badRequest("Header lines must end with CRLF.") }
         var head = Head(start: fieldsStart, limits: limits)
         unsafe withUnsafeMutablePointer(to: &head) { pointer in
             _ = unsafe MHD_get_connection_values_n(mhd.pointer, .HEADER_KIND, addField, pointer)
         }
-        if let error = head.finished(end: end, isVersion11: isVersion11) { return .malformed(error) }
+        if let error = head.finished(end: end, isVersion11: isVersion11) { throw error }
         // The section is known to be whole and in one piece, so it is copied in one.
         let offset = Int(fieldsStart - versionAddress)
         let section = unsafe UnsafeBufferPointer(start: version + offset, length: Int(end - fieldsStart))
         let headers = unsafe RequestHeaders(bytes: Array(section), fields: head.fields)
-        do {
-            let request = Request(
-                method: self.method, target: try Target(target, method: self.method), headers: headers,
-                peer: connection.peer)
-            return .request(request, head)
-        } catch {
-            return .malformed(error)
-        }
+        let request = Request(
+            method: self.method, target: try Target(target, method: self.method), headers: headers,
+            peer: connection.peer)
+        return (request, head)
     }
 }
 

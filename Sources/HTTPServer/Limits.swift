@@ -12,7 +12,7 @@ public struct Limits: Sendable {
     public var connections = 1024
     /// Open connections from one address; more are closed at once.
     public var connectionsPerAddress = 256
-    /// After so long without a byte in either direction a connection is closed. Rounded up to seconds.
+    /// How long a connection may wait for a request line to be complete, and a stream for its reader.
     public var inactivity = Duration.seconds(30)
     /// From a request's first line to its last byte; 408 and closed beyond it.
     public var requestTime = Duration.seconds(20)

@@ -61,6 +61,7 @@ public enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
     case noSuchGroup(String)
     case system(operation: String, errno: Int32)
     case daemonDidNotStart
+    case stopped
 
     public var description: String {
         switch self {
@@ -82,7 +83,8 @@ public enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
         case .noSuchGroup(let name): "There is no group \(name). Create it with `groupadd --system \(name)`."
         case .system(let operation, let code):
             "\(operation) failed: \(unsafe String(cString: strerror(code)))."
-        case .daemonDidNotStart: "libmicrohttpd did not start; the log has its reason."
+        case .daemonDidNotStart: "libmicrohttpd did not start; the log has its reason at level debug."
+        case .stopped: "The server was stopped; make a new one."
         }
     }
 

@@ -43,16 +43,7 @@ internal import Logging
             threads: UInt32(threads), memory_per_connection: limits.memoryPerConnection,
             connections: UInt32(max(limits.connections, threads)),
             connections_per_ip: UInt32(limits.connectionsPerAddress),
-            inactivity_seconds: UInt32(limits.inactivityRounded.components.seconds),
             accept: acceptClient, access: handleAccess, completed: requestCompleted,
             connection: connectionChanged, uri: requestLineReceived, unescape: leaveEscaped, logger: logLine)
-    }
-}
-
-extension Limits {
-    /// libmicrohttpd counts whole seconds, and takes none for no bound.
-    var inactivityRounded: Duration {
-        let (seconds, attoseconds) = inactivity.components
-        return .seconds(max(1, attoseconds > 0 ? seconds + 1 : seconds))
     }
 }

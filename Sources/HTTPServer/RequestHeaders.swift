@@ -20,25 +20,25 @@ public struct RequestHeaders: Sendable {
         fields.indices.filter { matches(name, at: $0) }.map { text(fields[$0].value) }
     }
 
-    /// Calls `body` with the value's bytes, or returns nil when there is not exactly one field of that name.
-    func withOnly<Result>(_ name: String, _ body: (ArraySlice<UInt8>) -> Result?) -> Result? {
-        guard let index = firstIndex(of: name),
-            !fields[(index + 1)...].indices.contains(where: { matches(name, at: $0) })
-        else { return nil }
-        return body(bytes[fields[index].value])
+    /// Whether there is a field of that name, and where its value is if there is exactly one.
+    func only(_ lowercase: StaticString) -> (isPresent: Bool, value: Range<Int>?) {
+        var found: Range<Int>?
+        var isPresent = false
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+            for field in fields where unsafe bytes.extracting(field.name).spells(ignoringCaseOf: lowercase) {
+                found = isPresent ? nil : field.value
+                isPresent = true
+            }
+        }
+        return (isPresent, found)
     }
 
-    func firstIndex(of name: String) -> Int? { fields.indices.first { matches(name, at: $0) } }
+    private func firstIndex(of name: String) -> Int? { fields.indices.first { matches(name, at: $0) } }
 
     private func matches(_ name: String, at index: Int) -> Bool {
         let range = fields[index].name
         guard range.count == name.utf8.count else { return false }
-        var position = range.lowerBound
-        for byte in name.utf8 {
-            if bytes[position].lowercased != byte.lowercased { return false }
-            position += 1
-        }
-        return true
+        return zip(bytes[range], name.utf8).allSatisfy { $0.lowercased == $1.lowercased }
     }
 
     private func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }

@@ -7,7 +7,7 @@ public enum Answer: Sendable {
 }
 
 /// One line of the table: a method, a pattern such as `/v1/tunnels/{name}`, and what answers.
-public struct Route: Sendable {
+public final class Route: Sendable {
     public typealias Handler = @Sendable (Request) throws -> Answer
 
     public let method: Method
@@ -27,15 +27,24 @@ public struct Route: Sendable {
 /// answered by GET's route. A trailing slash is another path.
 public struct Router: Sendable {
     public let routes: [Route]
-    private var root = Node()
+    /// A tree; the first is its root, and nodes name each other by index.
+    private var nodes = [Node()]
+
+    private struct Node: Sendable {
+        var literals: [(segment: String, node: Int)] = []
+        var parameter: Int?
+        var leaves: [Leaf] = []
+    }
+
+    private struct Leaf: Sendable {
+        var route: Route
+        var names: [String]
+    }
 
     /// A later route replaces an earlier one of the same method and pattern.
     public init(_ routes: [Route]) {
         self.routes = routes
-        for route in routes {
-            let segments = route.pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-            root.insert(route, segments.map(String.init)[...])
-        }
+        for route in routes { insert(route) }
     }
 
     public enum Match: Sendable {
@@ -46,64 +55,57 @@ public struct Router: Sendable {
     }
 
     public func match(_ method: Method, _ segments: [String]) -> Match {
-        var parameters: [String] = []
-        guard let node = root.find(segments[...], &parameters) else { return .nothing }
+        var values: [String] = []
+        guard let node = find(segments[...], from: 0, &values) else { return .nothing }
         let wanted: Method = method == .head ? .get : method
-        guard let found = node.routes.first(where: { $0.route.method == wanted }) else {
-            return .otherMethods(node.allowed)
+        for leaf in nodes[node].leaves where leaf.route.method == wanted {
+            if values.isEmpty { return .route(leaf.route, PathParameters()) }
+            let pairs = zip(leaf.names, values).map { PathParameters.Value(name: $0, value: $1) }
+            return .route(leaf.route, PathParameters(values: pairs))
         }
-        let values = zip(found.names, parameters).map { PathParameters.Value(name: $0, value: $1) }
-        return .route(found.route, PathParameters(values: values))
+        return .otherMethods(allowed(at: node))
     }
 
-    private struct Node: Sendable {
-        struct Leaf: Sendable {
-            var route: Route
-            var names: [String]
+    private func allowed(at node: Int) -> [Method] {
+        var methods = nodes[node].leaves.map(\.route.method)
+        if methods.contains(.get) { methods.append(.head) }
+        if !methods.contains(.options) { methods.append(.options) }
+        return methods.sorted { $0.rawValue < $1.rawValue }
+    }
+
+    private func find(_ segments: ArraySlice<String>, from node: Int, _ values: inout [String]) -> Int? {
+        guard let first = segments.first else { return nodes[node].leaves.isEmpty ? nil : node }
+        let rest = segments.dropFirst()
+        for literal in nodes[node].literals where literal.segment == first {
+            if let found = find(rest, from: literal.node, &values) { return found }
         }
+        guard let next = nodes[node].parameter, !first.isEmpty else { return nil }
+        values.append(first)
+        if let found = find(rest, from: next, &values) { return found }
+        values.removeLast()
+        return nil
+    }
 
-        var literals: [(segment: String, node: Node)] = []
-        /// None or one; an array because a struct can't hold itself.
-        var parameter: [Node] = []
-        var routes: [Leaf] = []
-
-        var allowed: [Method] {
-            var methods = routes.map(\.route.method)
-            if methods.contains(.get) { methods.append(.head) }
-            if !methods.contains(.options) { methods.append(.options) }
-            return methods.sorted { $0.rawValue < $1.rawValue }
-        }
-
-        mutating func insert(_ route: Route, _ segments: ArraySlice<String>, names: [String] = []) {
-            guard let first = segments.first else {
-                routes.removeAll { $0.route.method == route.method }
-                routes.append(Leaf(route: route, names: names))
-                return
-            }
-            let rest = segments.dropFirst()
-            if first.hasPrefix("{"), first.hasSuffix("}") {
-                if parameter.isEmpty { parameter.append(Node()) }
-                parameter[0].insert(route, rest, names: names + [String(first.dropFirst().dropLast())])
-            } else if let index = literals.firstIndex(where: { $0.segment == first }) {
-                literals[index].node.insert(route, rest, names: names)
+    private mutating func insert(_ route: Route) {
+        var node = 0
+        var names: [String] = []
+        for segment in route.pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+            if segment.hasPrefix("{"), segment.hasSuffix("}") {
+                names.append(String(segment.dropFirst().dropLast()))
+                node = nodes[node].parameter ?? addNode { $0[node].parameter = $1 }
+            } else if let known = nodes[node].literals.first(where: { $0.segment == segment }) {
+                node = known.node
             } else {
-                var node = Node()
-                node.insert(route, rest, names: names)
-                literals.append((first, node))
+                node = addNode { $0[node].literals.append((String(segment), $1)) }
             }
         }
+        nodes[node].leaves.removeAll { $0.route.method == route.method }
+        nodes[node].leaves.append(Leaf(route: route, names: names))
+    }
 
-        func find(_ segments: ArraySlice<String>, _ parameters: inout [String]) -> Node? {
-            guard let first = segments.first else { return routes.isEmpty ? nil : self }
-            let rest = segments.dropFirst()
-            for literal in literals where literal.segment == first {
-                if let found = literal.node.find(rest, &parameters) { return found }
-            }
-            guard let next = parameter.first, !first.isEmpty else { return nil }
-            parameters.append(first)
-            if let found = next.find(rest, &parameters) { return found }
-            parameters.removeLast()
-            return nil
-        }
+    private mutating func addNode(_ link: (inout [Node], Int) -> Void) -> Int {
+        nodes.append(Node())
+        link(&nodes, nodes.count - 1)
+        return nodes.count - 1
     }
 }

@@ -78,6 +78,7 @@ public final class Server: Sendable {
     ///   - socketGroup: the group that a unix socket is given to; its mode is 0660.
     /// - Returns: the address with the port that the kernel chose for port 0.
     public func bind(to address: ListenAddress, socketGroup: String? = nil) throws(ListenError) -> ListenAddress {
+        if isStopping { throw .stopped }
         let socket = try ListenSocket(address, group: socketGroup)
         waiting.withLock { $0.append(socket) }
         return socket.address
@@ -149,12 +150,11 @@ extension Server {
     func response(to error: any Error, _ request: Request?) -> Response { onError(error, request) }
 
     /// Finds the route and asks `authorize`, which decides before it is said whether there is a route.
-    func route(_ request: inout Request, _ parameters: inout PathParameters) throws -> Route {
+    func route(_ request: inout Request) throws -> Route {
         let match = router.match(request.method, request.target.segments)
         var found: Route?
         if case .route(let route, let values) = match {
             found = route
-            parameters = values
             request.parameters = values
         }
         if let refusal = try authorize(&request, found) { throw EarlyAnswer(response: refusal) }

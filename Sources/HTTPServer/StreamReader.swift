@@ -4,11 +4,13 @@ internal import Synchronization
 /// A stream on one connection: what libmicrohttpd's content reader is called with.
 final class StreamReader: Sendable {
     private let stream: ResponseStream
-    private let connection: MHDConnection
+    private let connection: Connection
+    private let mhd: MHDConnection
 
-    init(_ stream: ResponseStream, _ connection: MHDConnection) {
+    init(_ stream: ResponseStream, _ connection: Connection, _ mhd: MHDConnection) {
         self.stream = stream
         self.connection = connection
+        self.mhd = mhd
     }
 
     /// The handle keeps the reader until libmicrohttpd is done with the response.
@@ -21,7 +23,9 @@ final class StreamReader: Sendable {
     }
 
     func read(into target: UnsafeMutableRawBufferPointer) -> Int {
-        stream.state.withLock { unsafe $0.read(into: target, connection) }
+        let count = stream.state.withLock { unsafe $0.read(into: target, mhd) }
+        connection.noteStream(isPaused: count == 0)
+        return count
     }
 }
 

@@ -5,10 +5,13 @@ public struct Target: Sendable, Equatable {
         public let value: String
     }
 
+    private let path: ArraySlice<UInt8>
+    private let queryBytes: ArraySlice<UInt8>?
+
     /// The path as it was sent, still percent-encoded. An absolute-form target has lost scheme and authority.
-    public let rawPath: String
+    public var rawPath: String { String(decoding: path, as: UTF8.self) }
     /// What follows the first `?` as it was sent; nil without one.
-    public let rawQuery: String?
+    public var rawQuery: String? { queryBytes.map { String(decoding: $0, as: UTF8.self) } }
     /// The path's segments, each percent-decoded once: `/a%2Fb/c` is `["a/b", "c"]`, `/a/` is `["a", ""]`.
     public let segments: [String]
     /// The query's items, decoded as `application/x-www-form-urlencoded`: `+` is a space.
@@ -23,17 +26,16 @@ public struct Target: Sendable, Equatable {
         }
         let origin = try Self.originForm(target[...], method: method)
         let mark = origin.firstIndex(of: 0x3F)
-        let path = origin[..<(mark ?? origin.endIndex)]
-        rawPath = String(decoding: path, as: UTF8.self)
+        path = origin[..<(mark ?? origin.endIndex)]
         segments = try Self.segments(of: path)
         guard let mark else {
-            rawQuery = nil
+            queryBytes = nil
             query = []
             return
         }
-        let query = origin[origin.index(after: mark)...]
-        rawQuery = String(decoding: query, as: UTF8.self)
-        self.query = try Self.items(of: query)
+        let after = origin[origin.index(after: mark)...]
+        queryBytes = after
+        query = try Self.items(of: after)
     }
 
     /// Takes scheme and authority off an absolute-form target, which a server must accept (RFC 9112, 3.2.2).

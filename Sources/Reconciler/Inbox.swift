@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Synchronization
 
 /// A write that waits, and whom to tell.
@@ -12,12 +13,16 @@ final class Inbox: Sendable {
         var waiting: [PendingWrite] = []
         var isScheduled = false
         var isClosed = false
+        /// Whether the writer waits for more.
+        var isAwaited = false
     }
 
     /// How many writes may wait: a bound on what clients can make the daemon hold.
     private static let capacity = 4096
 
     private let state = Mutex(State())
+    /// Raised by each arrival while the writer waits for company.
+    private let arrivals = DispatchSemaphore(value: 0)
 
     /// Adds a write.
     ///
@@ -28,9 +33,22 @@ final class Inbox: Sendable {
             if state.waiting.count >= Self.capacity { return .failure(.overloaded) }
             state.waiting.append(pending)
             defer { state.isScheduled = true }
+            if state.isAwaited { arrivals.signal() }
             return .success(!state.isScheduled)
         }
         return try result.get()
+    }
+
+    /// Waits until `count` writes are there, as long as they keep coming: no longer than `pause` for each. Blocks.
+    func wait(for count: Int, pause: DispatchTimeInterval) {
+        var missing = state.withLock { state in
+            state.isAwaited = true
+            return count - state.waiting.count
+        }
+        while missing > 0, arrivals.wait(timeout: .now() + pause) == .success { missing -= 1 }
+        state.withLock { $0.isAwaited = false }
+        // An arrival between the last wait and now.
+        while arrivals.wait(timeout: .now()) == .success {}
     }
 
     /// Takes all that wait. The writer must come again until this is empty.

@@ -1,3 +1,4 @@
+public import Dispatch
 public import Logging
 public import TunnelStore
 public import Tunnels
@@ -23,6 +24,8 @@ public actor Reconciler {
     /// Whether writes were stored that the kernel wasn't asked for yet.
     var isBehind = false
     var isStopped = false
+    /// How many writes waited together last time.
+    private var company = 1
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -31,6 +34,8 @@ public actor Reconciler {
         public var tunnels = 20_000
         /// Writes that share one transaction and one batch of netlink messages.
         public var writesInBatch = 256
+        /// How long the writer waits for each further write of clients that wrote together before.
+        public var companyPause = DispatchTimeInterval.milliseconds(1)
         /// Between the kernel's first word of a change and the look at it; changes come in bursts.
         public var settling = Duration.milliseconds(200)
         /// Between two looks when nobody tells of a change.
@@ -71,6 +76,7 @@ public actor Reconciler {
     /// - Parameter armMonitor: called before each look; must make the monitor call `kernelChanged()` once at the
     ///   next change.
     public func start(armMonitor: @escaping @Sendable () -> Void = {}) throws(StoreError) {
+        let began = timing.uptime()
         self.armMonitor = armMonitor
         let epochs = try store.epochs()
         for tunnel in try store.tunnels() {
@@ -79,6 +85,8 @@ public actor Reconciler {
             settle(Managed(tunnel: tunnel, status: status, hasHadLink: true))
         }
         look()
+        let microseconds = Int((timing.uptime() - began).seconds * 1e6)
+        logger.notice("started", metadata: ["tunnels": "\(managed.count)", "microseconds": "\(microseconds)"])
         scheduleTick()
     }
 
@@ -110,10 +118,15 @@ public actor Reconciler {
     }
 
     /// One batch at a time, so that a look can come between two.
+    ///
+    /// Clients that wrote together will write again about now: waiting a moment for all of them makes one large batch
+    /// out of many small ones, and a batch costs one flush of the disk. A client alone never waits.
     private func carryOutWaiting() {
+        if company > 1 { inbox.wait(for: company, pause: limits.companyPause) }
         let waiting = inbox.takeAll()
         guard !waiting.isEmpty else { return }
         let size = independentCount(of: waiting)
+        company = waiting.count
         inbox.putBack(waiting[size...])
         carryOut(Array(waiting[..<size]))
         wakeWriter()

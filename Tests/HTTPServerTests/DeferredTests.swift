@@ -53,7 +53,8 @@ import Testing
     }
 
     @Test func aFailureGoesThroughOnError() throws {
-        try withServer([slow], onError: { error, _ in text("\(error)", status: 599) }) { _, address in
+        let onError: Server.OnError = { error, _ in text("\(error)", status: 599) }
+        try withServer([slow], onError: onError) { _, address in
             let client = try RawClient(address)
             client.send("GET /slow/a HTTP/1.1\r\nHost: t\r\n\r\n")
             try waiting.next().responder.fail(HTTPError.notFound)

@@ -129,7 +129,7 @@ import Testing
 
     @Test func accessLogHasEachAnswer() throws {
         let log = Recorder<AccessLogEntry>()
-        try withServer([hello], accessLog: { log.record($0) }) { server, address in
+        try withServer([hello], accessLog: log.record) { server, address in
             let client = try RawClient(address)
             _ = try client.get("/hello?a=%20b")
             let entry = try log.next()

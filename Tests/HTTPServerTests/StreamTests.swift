@@ -79,6 +79,23 @@ import Testing
         }
     }
 
+    @Test func aReaderThatTakesNothingIsCutAndOneThatWaitsIsNot() throws {
+        var limits = Limits()
+        limits.inactivity = .milliseconds(200)
+        try withServer([events], limits: limits) { _, address in
+            let (waiting, quiet) = try open(address)
+            let (stuck, loud) = try open(address, receiveBuffer: 4096)
+            let piece = [UInt8](repeating: 0x61, count: 1000)
+            var pushed = 0
+            while loud.push(piece) != .closed, pushed < 100_000_000 { pushed += 1 }
+            #expect(try closed.next())
+            #expect(loud.isClosed)
+            #expect(quiet.push("x".utf8) == .accepted)
+            #expect(try waiting.chunk() == [0x78])
+            _ = stuck
+        }
+    }
+
     @Test func aPieceLargerThanTheCapacityGoesAlone() throws {
         try withServer([events]) { _, address in
             let (client, stream) = try open(address)

@@ -41,6 +41,7 @@ final class Daemon: Sendable {
         try await reconciler.start()
         let sampler = Sampler(source: kernel, directory: reconciler.directory, timing: timing)
         let store = store
+        let loopback = InterfaceAddress(local: IPv4Address(127, 0, 0, 1), prefixLength: 8)
         let module = HostReport.Module(name: "ipip", state: .missing)
         let host = HostReport(
             kernelRelease: "6.1.0", hostname: "a", modules: [module], forwardsIPv4: nil, reversePathFilter: 1,
@@ -50,7 +51,9 @@ final class Daemon: Sendable {
                 reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: "1.2.3",
                 tokens: { () throws(StoreError) in try store.tokens() }, isMember: { _ in isMember },
                 host: { host },
-                links: { [ObservedLink(ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536)] },
+                links: {
+                    [ObservedLink(ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536, addresses: [loopback])]
+                },
                 routes: {
                     let prefix = IPv4Prefix(containing: IPv4Address(10, 0, 0, 0), length: 8)
                     return [

@@ -80,16 +80,18 @@ import Tunnels
                 host.text.hasPrefix(
                     """
                     {"hostname":"a","kernel_release":"6.1.0","data_plane":"kernel",\
-                    "modules":[{"name":"ipip","state":"missing"}],"ipv4_forwarding":null,"reverse_path_filter":1,\
+                    "modules":[{"name":"ipip","state":"missing","loaded_by_tunneld_at":null}],\
+                    "ipv4_forwarding":null,"reverse_path_filter":1,\
                     "capabilities":{"administer_network":true,"load_modules":false},"shortcomings":["The kernel module
                     """))
             #expect(
                 try daemon.ask("GET", "/v1/links").text == """
-                    {"items":[{"ifindex":1,"name":"lo","kind":null,"up":true,"mtu":65536,"tunnel_id":null}]}
+                    {"items":[{"ifindex":1,"name":"lo","kind":null,"up":true,"mtu":65536,"local":null,\
+                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null}]}
                     """)
             #expect(
                 try daemon.ask("GET", "/v1/routes").text == """
-                    {"items":[{"to":"10.0.0.0/8","type":"unicast","gateway":"10.0.0.1","link":"eth0","source":null,\
+                    {"items":[{"to":"10.0.0.0/8","gateway":"10.0.0.1","link":"eth0","source":null,\
                     "metric":0,"table":254,"protocol":3,"ours":false}]}
                     """)
         }

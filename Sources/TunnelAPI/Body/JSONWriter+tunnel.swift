@@ -36,7 +36,8 @@ extension JSONWriter {
         member("enabled", definition.enabled)
         object("labels") { writer in
             for (key, value) in definition.labels.sorted(by: { $0.key < $1.key }) {
-                writer.member(key, value)
+                writer.key(escaping: key)
+                writer.value(value)
             }
         }
         member("comment", definition.comment)

@@ -31,83 +31,89 @@ struct JSONWriter {
         object(members)
     }
 
-    /// A member's name; its value comes next.
+    /// A member's name, one of the code's own that needs no escapes; its value comes next.
     mutating func key(_ name: String) {
+        member(name, capacity: 0) { _ in }
+        needsComma = false
+    }
+
+    /// A member's name that a client chose; its value comes next.
+    mutating func key(escaping name: String) {
         value(name)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
+    /// A member whose value takes at most `capacity` bytes.
+    private mutating func member(
+        _ name: String, capacity: Int, _ write: (inout OutputSpan<UInt8>) -> Void
+    ) {
+        append(capacity: name.utf8.count + 3 + capacity) { output in
+            output.append(UInt8(ascii: "\""))
+            output.append(text: name)
+            output.append(UInt8(ascii: "\""))
+            output.append(UInt8(ascii: ":"))
+            write(&output)
+        }
+    }
+
     private mutating func enclosed(
         _ opening: UInt8, _ closing: UInt8, _ body: (inout JSONWriter) -> Void
     ) {
-        separate()
-        bytes.append(opening)
+        append(capacity: 0) { $0.append(opening) }
         needsComma = false
         body(&self)
         bytes.append(closing)
         needsComma = true
     }
 
-    private mutating func separate() {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
-        needsComma = true
+    /// Appends one value of at most `capacity` bytes, one more for its opening bracket, and a comma where one belongs.
+    private mutating func append(capacity: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+        let needsComma = needsComma
+        bytes.append(addingCapacity: capacity + 2) { output in
+            if needsComma { output.append(UInt8(ascii: ",")) }
+            write(&output)
+        }
+        self.needsComma = true
     }
 
     // MARK: Values
 
     mutating func null() {
-        separate()
-        bytes.append(contentsOf: "null".utf8)
+        append(capacity: 4) { $0.append(text: "null") }
     }
 
     mutating func value(_ value: Bool) {
-        separate()
-        bytes.append(contentsOf: (value ? "true" : "false").utf8)
+        append(capacity: 5) { $0.append(text: value ? "true" : "false") }
     }
 
     mutating func value(_ value: some FixedWidthInteger) {
-        separate()
-        bytes.append(decimal: value)
+        append(capacity: OutputSpan<UInt8>.integerBytes) { $0.append(decimal: value) }
     }
 
     /// The shortest text that reads back as the same double; `null` for what JSON can't say.
     mutating func value(_ value: Double) {
-        separate()
-        bytes.append(decimal: value)
+        let text = value.isFinite ? value.description : "null"
+        append(capacity: text.utf8.count) { $0.append(text: text) }
     }
 
     mutating func value(_ text: String) {
-        separate()
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                escape(byte)
+        let span = text.utf8.span
+        var escapes = 0
+        for position in span.indices where Self.isEscaped(span[position]) { escapes += 1 }
+        append(capacity: span.count + escapes * 5 + 2) { output in
+            output.append(UInt8(ascii: "\""))
+            if escapes == 0 {
+                for position in span.indices { output.append(span[position]) }
             } else {
-                bytes.append(byte)
+                for position in span.indices { output.append(escaping: span[position]) }
             }
+            output.append(UInt8(ascii: "\""))
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 
-    /// A value that is JSON already, as another writer left it.
-    mutating func value(encoded value: [UInt8]) {
-        separate()
-        bytes.append(contentsOf: value)
-    }
-
-    private mutating func escape(_ byte: UInt8) {
-        bytes.append(UInt8(ascii: "\\"))
-        switch byte {
-        case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
-        case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
-        case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
-        case 0..<0x20:
-            bytes.append(contentsOf: "u00".utf8)
-            bytes.append(hexadecimal: byte >> 4)
-            bytes.append(hexadecimal: byte & 15)
-        default: bytes.append(byte)
-        }
+    fileprivate static func isEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
     // MARK: Members
@@ -118,13 +124,22 @@ struct JSONWriter {
     }
 
     mutating func member(_ name: String, _ value: some FixedWidthInteger) {
-        key(name)
-        self.value(value)
+        member(name, capacity: OutputSpan<UInt8>.integerBytes) { $0.append(decimal: value) }
     }
 
-    mutating func member(_ name: String, _ value: Double) {
-        key(name)
-        self.value(value)
+    /// A number that is rounded to thousandths; it must not be negative.
+    mutating func member(_ name: String, toThousandths value: Double) {
+        let thousandths = UInt64(exactly: (value * 1000 + 0.5).rounded(.down)) ?? 0
+        member(name, capacity: OutputSpan<UInt8>.integerBytes + 1) { $0.append(thousandths: thousandths) }
+    }
+
+    /// A text that needs no escapes, as a name or an address.
+    mutating func member(_ name: String, plain text: String) {
+        member(name, capacity: text.utf8.count + 2) { output in
+            output.append(UInt8(ascii: "\""))
+            output.append(text: text)
+            output.append(UInt8(ascii: "\""))
+        }
     }
 
     mutating func member(_ name: String, _ value: String) {
@@ -145,6 +160,23 @@ struct JSONWriter {
     }
 }
 
+extension OutputSpan<UInt8> {
+    fileprivate mutating func append(escaping byte: UInt8) {
+        guard JSONWriter.isEscaped(byte) else { return append(byte) }
+        append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\n"): append(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): append(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): append(UInt8(ascii: "t"))
+        case 0..<0x20:
+            append(text: "u00")
+            append(hexadecimal: byte >> 4)
+            append(hexadecimal: byte & 15)
+        default: append(byte)
+        }
+    }
+}
+
 extension JSONWriter {
     mutating func value(_ value: JSONValue) {
         switch value {
@@ -157,7 +189,7 @@ extension JSONWriter {
         case .object(let members):
             object { writer in
                 for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-                    writer.key(name)
+                    writer.key(escaping: name)
                     writer.value(value)
                 }
             }

@@ -6,7 +6,7 @@ extension JSONWriter {
     mutating func stats(_ sample: Sample) {
         object { writer in
             writer.member("sampled_at", sample.sampledAt.description)
-            writer.member("interval_seconds", rounded(sample.intervalSeconds))
+            writer.member("interval_seconds", toThousandths: sample.intervalSeconds)
             writer.array("items", sample.entries) { writer, entry in
                 writer.object {
                     $0.identity(of: entry.view)
@@ -22,7 +22,7 @@ extension JSONWriter {
             let entry = sample.entry(of: view.tunnel)
             writer.identity(of: entry?.view ?? view)
             writer.member("sampled_at", sample.sampledAt.description)
-            writer.member("interval_seconds", rounded(sample.intervalSeconds))
+            writer.member("interval_seconds", toThousandths: sample.intervalSeconds)
             if let entry {
                 writer.counters(of: entry, intervalSeconds: sample.intervalSeconds)
             } else {
@@ -32,8 +32,8 @@ extension JSONWriter {
     }
 
     private mutating func identity(of view: TunnelView) {
-        member("name", view.tunnel.name.text)
-        member("id", view.tunnel.id.text)
+        member("name", plain: view.tunnel.name.text)
+        member("id", plain: view.tunnel.id.text)
         member("ifindex", view.status.ifindex)
         member("epoch", view.status.epoch)
     }
@@ -43,10 +43,10 @@ extension JSONWriter {
         object("tx") { $0.direction(entry.counters.tx) }
         guard let growth = entry.growth, intervalSeconds > 0 else { return member("rates", nil as String?) }
         object("rates") {
-            $0.member("rx_bits_per_second", rounded(Double(growth.rx.bytes) * 8 / intervalSeconds))
-            $0.member("rx_packets_per_second", rounded(Double(growth.rx.packets) / intervalSeconds))
-            $0.member("tx_bits_per_second", rounded(Double(growth.tx.bytes) * 8 / intervalSeconds))
-            $0.member("tx_packets_per_second", rounded(Double(growth.tx.packets) / intervalSeconds))
+            $0.member("rx_bits_per_second", toThousandths: Double(growth.rx.bytes) * 8 / intervalSeconds)
+            $0.member("rx_packets_per_second", toThousandths: Double(growth.rx.packets) / intervalSeconds)
+            $0.member("tx_bits_per_second", toThousandths: Double(growth.tx.bytes) * 8 / intervalSeconds)
+            $0.member("tx_packets_per_second", toThousandths: Double(growth.tx.packets) / intervalSeconds)
         }
     }
 
@@ -56,9 +56,4 @@ extension JSONWriter {
         member("errors", direction.errors)
         member("dropped", direction.dropped)
     }
-}
-
-/// To thousandths: what comes after them is the clock's noise.
-private func rounded(_ value: Double) -> Double {
-    (value * 1000).rounded() / 1000
 }

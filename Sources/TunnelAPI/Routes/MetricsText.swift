@@ -30,9 +30,11 @@ struct MetricsText {
             separator = UInt8(ascii: ",")
         }
         if !labels.isEmpty { bytes.append(UInt8(ascii: "}")) }
-        bytes.append(UInt8(ascii: " "))
-        bytes.append(decimal: value)
-        bytes.append(UInt8(ascii: "\n"))
+        bytes.append(addingCapacity: OutputSpan<UInt8>.integerBytes + 2) { output in
+            output.append(UInt8(ascii: " "))
+            output.append(decimal: value)
+            output.append(UInt8(ascii: "\n"))
+        }
     }
 
     private mutating func append(escaping text: String) {

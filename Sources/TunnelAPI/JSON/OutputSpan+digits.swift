@@ -1,4 +1,7 @@
-extension [UInt8] {
+extension OutputSpan<UInt8> {
+    /// Bytes that the longest integer needs, with its sign.
+    static var integerBytes: Int { 20 }
+
     /// Appends an integer's decimal digits.
     mutating func append(decimal value: some FixedWidthInteger) {
         if value < 0 { append(UInt8(ascii: "-")) }
@@ -19,25 +22,24 @@ extension [UInt8] {
         for position in first..<digits.count { append(digits[position]) }
     }
 
-    /// Appends the shortest text that reads back as the same double; `null` for infinities and NaN.
-    mutating func append(decimal value: Double) {
-        guard value.isFinite else { return append(contentsOf: "null".utf8) }
-        // Rates have few digits. With at most 15 significant ones a decimal that reads back as the same double
-        // is the shortest, so thousandths need no general algorithm.
-        let thousandths = (value * 1000).rounded()
-        guard abs(thousandths) < 1e15, thousandths / 1000 == value, value.sign == .plus else {
-            return append(contentsOf: value.description.utf8)
-        }
-        let (whole, fraction) = UInt64(thousandths).quotientAndRemainder(dividingBy: 1000)
+    /// Appends a number of thousandths in units, with as many decimals as it needs: `1.0`, `0.25`.
+    mutating func append(thousandths value: UInt64) {
+        let (whole, fraction) = value.quotientAndRemainder(dividingBy: 1000)
         append(digits: whole)
         append(UInt8(ascii: "."))
-        append(UInt8(ascii: "0") + UInt8(fraction / 100))
-        if fraction % 100 != 0 { append(UInt8(ascii: "0") + UInt8(fraction / 10 % 10)) }
-        if fraction % 10 != 0 { append(UInt8(ascii: "0") + UInt8(fraction % 10)) }
+        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / 100))
+        if fraction % 100 != 0 { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / 10 % 10)) }
+        if fraction % 10 != 0 { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction % 10)) }
     }
 
     /// Appends the digit of a value under 16.
     mutating func append(hexadecimal value: UInt8) {
         append(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
+    }
+
+    /// Appends a text as it is.
+    mutating func append(text: String) {
+        let span = text.utf8.span
+        for position in span.indices { append(span[position]) }
     }
 }
