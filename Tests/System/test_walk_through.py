@@ -152,6 +152,16 @@ def test_another_remote_keeps_the_link_and_its_counters(both_ends):
     assert on_a.host.ping("192.168.1.254", 2) == 2
 
 
+def test_an_underlay_that_flaps_is_no_matter(both_ends):
+    on_a, _ = both_ends
+    link = on_a.host.kernel.links()["tun_a"]
+    assert on_a.host.ping("192.168.1.254", 1) == 1
+    on_a.host.ip("link set underlay0 down", "link set underlay0 up")
+    with closing(on_a.host.pinger()) as pinger:
+        until(lambda: pinger.echo("192.168.1.254", 0.1), 5, "packets go through again")
+    assert on_a.host.kernel.links()["tun_a"] == link
+
+
 def test_a_tunnel_is_renamed_in_place(daemon):
     tunnel = daemon.create(**TUN_A, routes=[{"to": "10.20.0.0/16"}])
     answer = daemon.patch("tun_a", {"name": "tun_z"})
