@@ -128,6 +128,7 @@ class Daemon(Client):
         self.database = self.directory / "tunneld.db"
         self.socket = self.directory / "tunneld.sock"
         self.log_file = self.directory / "log"
+        self.output_file = self.directory / "output"
         listen = ["--listen", f"unix:{self.socket}"] + (["--listen", "127.0.0.1:8080"] if tcp else [])
         options = options or ["--database", self.database, *listen, "--log-format", "json"]
         self.command = [*prefix, TUNNELD, "serve", *options]
@@ -137,11 +138,11 @@ class Daemon(Client):
         super().__init__(UnixConnection(self.socket))
 
     def spawn(self):
-        with self.host.inside(), open(self.log_file, "ab") as log:
+        with self.host.inside(), open(self.log_file, "ab") as log, open(self.output_file, "wb") as output:
             self.process = subprocess.Popen(
                 [str(word) for word in self.command],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=log,
                 env=self.environment,
             )

@@ -4,10 +4,12 @@ import os
 import socket
 import sqlite3
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import pytest
-from daemon import TUNNELD, problem
+from daemon import TUNNELD, Client, metric, problem
 from host import until
 
 TUNNEL = {"name": "tun_a", "local": "172.16.16.22", "remote": "172.16.1.62"}
@@ -133,6 +135,27 @@ def test_a_second_daemon_with_another_database(daemon, prepared):
     link = daemon.create(**TUNNEL)["status"]["ifindex"]
     assert "another tunneld" in prepared(daemon.host).failed_start().lower()
     assert daemon.host.kernel.links()["tun_a"].index == link
+
+
+def test_a_database_that_somebody_else_writes(daemon):
+    """Reads go on, writes wait; for too long, and they are refused and nothing is in the kernel."""
+    before = daemon.host.kernel.state()
+    with closing(
+        sqlite3.connect(daemon.database, isolation_level=None)
+    ) as other, ThreadPoolExecutor() as pool:
+        other.execute("BEGIN IMMEDIATE")
+        write = pool.submit(Client.post, daemon.client(), TUNNEL)
+        until(lambda: metric(daemon, "tunneld_http_deferred_answers") == [1], 5, "the write waits")
+        begin = time.monotonic()
+        assert daemon.get("/v1/tunnels").status == daemon.get("/v1/stats").status == 200
+        assert time.monotonic() - begin < 1 and not write.done()
+        answer = write.result(30)
+        assert answer.status == 503 and answer.headers["retry-after"], answer
+        assert daemon.host.kernel.state() == before
+        write = pool.submit(Client.post, daemon.client(), TUNNEL)
+        until(lambda: metric(daemon, "tunneld_http_deferred_answers") == [1], 5, "the write waits")
+        other.execute("ROLLBACK")
+        assert write.result(30).status == 201
 
 
 def test_a_directory_that_cannot_be_written(host, prepared):

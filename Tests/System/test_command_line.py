@@ -107,9 +107,8 @@ def test_the_config_file_gives_what_the_command_line_leaves_open(host, prepared)
     daemon.start()
     assert daemon.database.exists()
     until(lambda: daemon.logged("Listening"), 5, "the log says where it listens")
-    # What people are told on standard output is no log.
-    log = [line for line in daemon.log_file.read_text().splitlines() if not line.startswith("tunneld: curl")]
-    assert all(json.loads(line)["message"] for line in log)
+    assert all(json.loads(line)["message"] for line in daemon.log_file.read_text().splitlines())
+    assert f"curl --unix-socket {daemon.socket}" in daemon.output_file.read_text()
 
 
 def test_the_environment_overrides_the_config_file_and_is_overridden(host, prepared):

@@ -68,6 +68,33 @@ def test_every_field_reaches_the_kernel(daemon):
     assert routes == {("10.20.0.0/16", 100), ("10.21.0.0/24", 0)}
 
 
+def test_a_tunnel_with_all_that_it_may_have(daemon):
+    kernel = daemon.host.kernel
+    before = kernel.state()
+    addresses = [f"10.60.{number}.1/24" for number in range(32)]
+    routes = [{"to": f"10.61.{number}.0/24", "metric": number} for number in range(256)]
+    labels = {f"key{number}": "x" * 255 for number in range(32)}
+    daemon.create(**TUN_A | {"addresses": addresses}, routes=routes, labels=labels, comment="x" * 1024)
+    index = kernel.links()["tun_a"].index
+    assert {f"{a.local}/{a.length}" for a in kernel.addresses() if a.index == index} == set(addresses)
+    found = {(r.to, r.metric) for r in kernel.routes() if r.index == index and r.protocol == 116}
+    assert found == {(route["to"], route["metric"]) for route in routes}
+    assert daemon.tunnel("tun_a")["routes"] == routes
+    answer = daemon.patch(
+        "tun_a", {"addresses": addresses[::-1], "routes": routes[::2], "labels": {"key0": None}}
+    )
+    assert answer.status == 200, answer
+    assert daemon.tunnel("tun_a")["addresses"] == addresses[::-1] and len(answer.json["labels"]) == 31
+    found = {r.to for r in kernel.routes() if r.index == index and r.protocol == 116}
+    assert found == {route["to"] for route in routes[::2]}
+    assert daemon.delete("tun_a").status == 204
+    # The module may have been loaded only now, and tunl0 with it.
+    assert [link for link in kernel.state()[0] if link.name != "tunl0"] == [
+        link for link in before[0] if link.name != "tunl0"
+    ]
+    assert kernel.state()[1:] == before[1:]
+
+
 def test_a_disabled_tunnel_has_a_link_that_is_down(daemon):
     tunnel = daemon.create(**TUN_A, enabled=False, routes=[{"to": "10.20.0.0/16"}])
     assert tunnel["status"]["state"] == "down"
@@ -123,6 +150,16 @@ def test_another_remote_keeps_the_link_and_its_counters(both_ends):
     on_b.host.ip("address add 172.16.1.63/16 dev underlay0")
     assert on_b.patch("tun_b", {"local": "172.16.1.63"}).status == 200
     assert on_a.host.ping("192.168.1.254", 2) == 2
+
+
+def test_an_underlay_that_flaps_is_no_matter(both_ends):
+    on_a, _ = both_ends
+    link = on_a.host.kernel.links()["tun_a"]
+    assert on_a.host.ping("192.168.1.254", 1) == 1
+    on_a.host.ip("link set underlay0 down", "link set underlay0 up")
+    with closing(on_a.host.pinger()) as pinger:
+        until(lambda: pinger.echo("192.168.1.254", 0.1), 5, "packets go through again")
+    assert on_a.host.kernel.links()["tun_a"] == link
 
 
 def test_a_tunnel_is_renamed_in_place(daemon):

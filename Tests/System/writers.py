@@ -27,14 +27,15 @@ class Writer(threading.Thread):
         self.stopping = threading.Event()
 
     def definition(self, name, ttl):
-        remote = f"172.17.{self.number}.{self.names.index(name) + 1}"
+        """All of it follows from the ttl, so that a change is several steps in the kernel, and half of one shows."""
+        number = self.names.index(name)
         return {
             "name": name,
             "local": "172.16.16.22",
-            "remote": remote,
+            "remote": f"172.{17 + self.number}.{number}.{ttl}",
             "ttl": ttl,
-            "addresses": [f"10.{100 + self.number}.{self.names.index(name)}.1/30"],
-            "routes": [{"to": f"10.{200 + self.number}.{self.names.index(name)}.0/24"}],
+            "addresses": [f"10.{100 + self.number}.{number}.{ttl}/32"],
+            "routes": [{"to": f"10.{200 + self.number}.{number}.{ttl}/32", "metric": ttl}],
         }
 
     def run(self):
@@ -49,14 +50,14 @@ class Writer(threading.Thread):
             self.client.close()
 
     def write(self):
-        name, ttl = self.random.choice(self.names), self.random.randint(1, 255)
+        name, ttl = self.random.choice(self.names), self.random.randint(1, 254)
         present = self.known[name] is not None
         delete = present and self.random.random() < 0.3
         self.doubtful = (name, None if delete else ttl)
         if delete:
             answer, expected = self.client.delete(name), 204
         elif present:
-            answer, expected = self.client.patch(name, {"ttl": ttl}), 200
+            answer, expected = self.client.patch(name, self.definition(name, ttl)), 200
         else:
             answer, expected = self.client.post(self.definition(name, ttl)), 201
         if answer.status == 503:
@@ -79,16 +80,17 @@ class Writer(threading.Thread):
         if self.fault:
             raise self.fault
 
-    def check(self, found):
-        """That what is there, name → ttl, has every acknowledged write; takes it for known."""
+    def check(self, tunnels):
+        """That the API's tunnels, by name, have every acknowledged write, and no half of one."""
         for name in self.names:
             possible = [self.known[name]]
             if self.doubtful and self.doubtful[0] == name:
                 possible.append(self.doubtful[1])
-            assert (
-                found.get(name) in possible
-            ), f"{name} has ttl {found.get(name)}, but {possible} was acknowledged"
-            self.known[name] = found.get(name)
+            tunnel = tunnels.get(name)
+            ttl = tunnel and tunnel["ttl"]
+            assert ttl in possible, f"{name} has ttl {ttl}, but {possible} was acknowledged"
+            assert ttl is None or tunnel | self.definition(name, ttl) == tunnel, tunnel
+            self.known[name] = ttl
         self.doubtful = None
 
 
