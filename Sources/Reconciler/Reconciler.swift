@@ -24,7 +24,7 @@ public actor Reconciler {
     /// Whether writes were stored that the kernel wasn't asked for yet.
     var isBehind = false
     var isStopped = false
-    /// How many writes waited together last time.
+    /// How many writes shared the last batch.
     private var company = 1
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
@@ -126,7 +126,7 @@ public actor Reconciler {
         let waiting = inbox.takeAll()
         guard !waiting.isEmpty else { return }
         let size = independentCount(of: waiting)
-        company = waiting.count
+        company = size
         inbox.putBack(waiting[size...])
         carryOut(Array(waiting[..<size]))
         wakeWriter()

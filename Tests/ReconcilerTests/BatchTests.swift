@@ -1,3 +1,4 @@
+import Dispatch
 import ModelHost
 import Testing
 import Tunnels
@@ -55,6 +56,23 @@ import Tunnels
             answers.compactMap { $0.view?.tunnel.definition.comment } == ["", "a", "ab", "x", "xc", "", "e"])
         #expect(answers.compactMap { $0.view?.tunnel.revision } == [1, 2, 3, 4, 5, 1, 2])
         try daemon.expectAgreement()
+    }
+
+    /// They can't share a batch, however many wait, so there is no company to wait for.
+    @Test(.timeLimit(.minutes(1))) func writesOnOneTunnelDoNotWaitForCompany() async throws {
+        var limits = Reconciler.Limits()
+        limits.companyPause = .seconds(60)
+        let daemon = try await Daemon(limits: limits)
+        await daemon.write(.create(try definition(1)))
+        let key = TunnelKey.name(try name("tun_1"))
+        let append = Write.Change.modify(key) { present in
+            var changed = present
+            changed.comment += "x"
+            return changed
+        }
+        let answers = await daemon.together(Array(repeating: append, count: 20))
+        #expect(answers.allSatisfy { $0.word == "changed" })
+        #expect(try daemon.view("tun_1")?.tunnel.definition.comment.count == 20)
     }
 
     @Test func aDeleteByIDAndACreateOfTheNameKeepTheirOrder() async throws {
