@@ -5,6 +5,8 @@ public import Tunnels
 /// Reads the counters of all links with `RTM_GETSTATS`, over a socket of its own.
 public final class KernelCounters: CounterSource {
     private let socket: Mutex<NetlinkSocket>
+    /// How many links there were last time, so that the table needn't grow step by step.
+    private let count = Atomic(0)
 
     public init() throws(TunnelProblem) {
         do throws(NetlinkError) {
@@ -15,15 +17,18 @@ public final class KernelCounters: CounterSource {
     }
 
     public func counters() throws(TunnelProblem) -> [Int32: Tunnels.LinkCounters] {
+        let empty = [Int32: Tunnels.LinkCounters](minimumCapacity: count.load(ordering: .relaxed))
         let result: Result<[Int32: Tunnels.LinkCounters], NetlinkError> = socket.withLock { socket in
             Result { () throws(NetlinkError) in
-                try socket.statistics(into: [:]) { counters, statistics in
+                try socket.statistics(into: empty) { counters, statistics in
                     counters[Int32(bitPattern: statistics.index)] = Tunnels.LinkCounters(statistics.counters)
                 }
             }
         }
         switch result {
-        case .success(let counters): return counters
+        case .success(let counters):
+            count.store(counters.count, ordering: .relaxed)
+            return counters
         case .failure(let error): throw TunnelProblem(error)
         }
     }

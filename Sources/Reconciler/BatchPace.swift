@@ -1,4 +1,4 @@
-/// How many writes the writer waits for before it begins a batch.
+/// How many writes the writer waits for before it begins a batch, and how long.
 ///
 /// Clients that wrote together will write again about now, and a batch costs one flush of the disk however many writes
 /// share it. So the writer waits for as many as came last time, and, now and then, for twice as many: those that it
@@ -6,12 +6,17 @@
 struct BatchPace: Equatable {
     /// 1 for no waiting.
     private(set) var expected = 1
+    /// How long for each that is missing: a part of what a batch takes, so that waiting in vain costs little.
+    private(set) var pause = Duration.milliseconds(1)
     private var roundsUntilProbe = 0
 
     private static let roundsBetweenProbes = 16
+    private static let shortestPause = Duration.microseconds(100)
+    private static let longestPause = Duration.milliseconds(5)
 
-    /// Takes in how many there were this time.
-    mutating func learn(found: Int, limit: Int) {
+    /// Takes in how many writes shared a batch, and how long that took.
+    mutating func learn(found: Int, took duration: Duration, limit: Int) {
+        pause = min(max(duration / 2, Self.shortestPause), Self.longestPause)
         if found < expected {
             expected = max(found, 1)
             roundsUntilProbe = Self.roundsBetweenProbes

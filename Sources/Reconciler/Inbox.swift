@@ -40,11 +40,12 @@ final class Inbox: Sendable {
     }
 
     /// Waits until `count` writes are there, as long as they keep coming: no longer than `pause` for each. Blocks.
-    func wait(for count: Int, pause: DispatchTimeInterval) {
+    func wait(for count: Int, pause: Duration) {
         var missing = state.withLock { state in
             state.isAwaited = true
             return count - state.waiting.count
         }
+        let pause = DispatchTimeInterval.nanoseconds(Int(pause.seconds * 1e9))
         while missing > 0, arrivals.wait(timeout: .now() + pause) == .success { missing -= 1 }
         state.withLock { $0.isAwaited = false }
         // An arrival between the last wait and now.

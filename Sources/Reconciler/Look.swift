@@ -21,6 +21,7 @@ extension Reconciler {
     func look() {
         armMonitor()
         isBehind = false
+        hasWritten = false
         counters.looks.increment()
         var news = News()
         // Once more after a change: the kernel does more than it is asked (deleting an address takes its secondaries

@@ -1,4 +1,3 @@
-public import Dispatch
 public import Logging
 public import TunnelStore
 public import Tunnels
@@ -20,10 +19,13 @@ public actor Reconciler {
     let store: TunnelStore
     let plane: any DataPlane
     var managed: [TunnelID: Managed] = [:]
-    var isLookScheduled = false
+    /// After how long the next look was asked for; nil where none is.
+    private var dueLook: Duration?
     /// Whether writes were stored that the kernel wasn't asked for yet.
     var isBehind = false
     var isStopped = false
+    /// Whether there was a batch since the last look.
+    var hasWritten = false
     private var pace = BatchPace()
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
@@ -33,10 +35,10 @@ public actor Reconciler {
         public var tunnels = 20_000
         /// Writes that share one transaction and one batch of netlink messages.
         public var writesInBatch = 256
-        /// How long the writer waits for each further write of clients that wrote together before.
-        public var companyPause = DispatchTimeInterval.milliseconds(1)
         /// Between the kernel's first word of a change and the look at it; changes come in bursts.
         public var settling = Duration.milliseconds(200)
+        /// The same while we write ourselves: most of what changes then is our own doing.
+        public var settlingAfterWrites = Duration.milliseconds(500)
         /// Between two looks when nobody tells of a change.
         public var slowTick = Duration.seconds(30)
         /// Events and audit rows kept.
@@ -109,7 +111,7 @@ public actor Reconciler {
 
     /// Tells that the kernel's links, addresses or routes changed, by whoever's hand.
     public nonisolated func kernelChanged() {
-        writer.async { self.assumeIsolated { $0.scheduleLook(after: $0.limits.settling) } }
+        writer.async { self.assumeIsolated { $0.scheduleLookAtChange() } }
     }
 
     private nonisolated func wakeWriter() {
@@ -118,24 +120,33 @@ public actor Reconciler {
 
     /// One batch at a time, so that a look can come between two.
     private func carryOutWaiting() {
-        if pace.expected > 1 { inbox.wait(for: pace.expected, pause: limits.companyPause) }
+        if pace.expected > 1 { inbox.wait(for: pace.expected, pause: pace.pause) }
         let waiting = inbox.takeAll()
         guard !waiting.isEmpty else { return }
-        pace.learn(found: waiting.count, limit: limits.writesInBatch)
         let size = independentCount(of: waiting)
         inbox.putBack(waiting[size...])
+        let began = timing.uptime()
         carryOut(Array(waiting[..<size]))
+        pace.learn(found: size, took: timing.uptime() - began, limit: limits.writesInBatch)
+        hasWritten = true
         wakeWriter()
     }
 
+    private func scheduleLookAtChange() {
+        scheduleLook(after: hasWritten ? limits.settlingAfterWrites : limits.settling)
+    }
+
+    /// A look that is due later doesn't stand in the way of one that is due at once.
     func scheduleLook(after delay: Duration) {
-        guard !isLookScheduled, !isStopped else { return }
-        isLookScheduled = true
+        guard !isStopped, dueLook.map({ delay < $0 }) ?? true else { return }
+        dueLook = delay
         timing.after(delay) {
             self.writer.async {
                 self.assumeIsolated { reconciler in
-                    reconciler.isLookScheduled = false
-                    if !reconciler.isStopped { reconciler.look() }
+                    // Of two, the later one finds that the first has seen everything.
+                    guard reconciler.dueLook != nil, !reconciler.isStopped else { return }
+                    reconciler.dueLook = nil
+                    reconciler.look()
                 }
             }
         }

@@ -12,14 +12,14 @@ extension TunnelStore {
             // FULL: a commit is on the disk before anybody hears of it. The cache is bounded to 2 MiB, but
             // what a transaction changed stays in it until the commit: spilled, a page would be written
             // again and again. No temporary files, whose disk might be full. The log is cut back to 4 MiB
-            // whenever a checkpoint, due each 1000 pages, has emptied it.
+            // whenever a checkpoint, due each 4000 pages (16 MiB), has emptied it.
             try database.execute(
                 sql: """
                     PRAGMA synchronous = FULL;
                     PRAGMA cache_size = -2048;
                     PRAGMA cache_spill = OFF;
                     PRAGMA temp_store = MEMORY;
-                    PRAGMA wal_autocheckpoint = 1000;
+                    PRAGMA wal_autocheckpoint = 4000;
                     PRAGMA journal_size_limit = 4194304;
                     """)
         }

@@ -159,7 +159,8 @@ extension TunnelProblem {
         let kind = link.kind.isEmpty ? "link" : "link of kind \(link.kind)"
         return TunnelProblem(
             .nameTaken,
-            "\(link.name) is a \(kind) (ifindex \(link.ifindex)) that \(maker(of: link)); choose another name, or remove it.")
+            "\(link.name) is a \(kind) (ifindex \(link.ifindex)) that \(maker(of: link)); choose another name, or remove it."
+        )
     }
 
     public static func endpointsTaken(by link: ObservedLink) -> TunnelProblem {

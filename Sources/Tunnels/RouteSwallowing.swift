@@ -1,8 +1,10 @@
 extension TunnelDefinition {
     /// The longest prefix that the tunnel's own addresses and routes send into it and that holds its remote; nil if
-    /// none does. Outer packets would then go into the tunnel again, unless a longer prefix leads elsewhere.
+    /// none does. Outer packets would then go into the tunnel again, unless a longer prefix leads elsewhere. A tunnel
+    /// that names its underlay can't: its outer packets are routed on that link alone.
     public var prefixAroundRemote: IPv4Prefix? {
-        (addresses.map(\.onLinkPrefix) + routes.map(\.to))
+        guard underlay == nil else { return nil }
+        return (addresses.map(\.onLinkPrefix) + routes.map(\.to))
             .filter { $0.contains(remote) }
             .max { $0.length < $1.length }
     }

@@ -85,9 +85,13 @@ extension TunnelDefinition {
             found.append(Violation("/addresses", "give at most \(DefinitionLimits.addresses)."))
         }
         var seen: Set<[IPv4Address]> = []
+        var subnets: Set<String> = []
         for (position, address) in addresses.enumerated() {
             let pointer = "/addresses/\(position)"
-            if !seen.insert([address.local, address.peer ?? address.local]).inserted {
+            // To the kernel an address is another one if its subnet is (`__inet_insert_ifa`).
+            let isNew = seen.insert([address.local, address.peer ?? address.local]).inserted
+            let isElsewhere = subnets.insert("\(address.local) in \(address.onLinkPrefix)").inserted
+            if !isNew || !isElsewhere {
                 found.append(Violation(pointer, "\(address.local) is in the list twice; leave one out."))
             }
             if let reason = Self.unusableOnLink(address) {

@@ -1,3 +1,4 @@
+import Dispatch
 import ModelHost
 import Testing
 import Tunnels
