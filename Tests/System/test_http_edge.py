@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 from conftest import joined_hosts, started_daemon
-from daemon import TCPConnection, problem
+from daemon import TCPConnection, metric, problem
 from host import until
 
 TUNNEL = {"name": "tun_a", "local": "172.16.16.22", "remote": "172.16.1.62"}
@@ -248,6 +248,7 @@ def test_half_a_request_does_not_hold_up_the_end(host, prepared):
     with closing(socket.socket(socket.AF_UNIX)) as connection:
         connection.connect(str(daemon.socket))
         connection.sendall(JSON_HEAD + b"Content-Length: 100\r\n\r\n{")
+        until(lambda: metric(daemon, "tunneld_http_open_connections") == [2], 5, "it is accepted")
         begin = time.monotonic()
         assert daemon.stop() == 0
         print(f"ended after {time.monotonic() - begin:.1f} s")
