@@ -62,7 +62,8 @@ let package = Package(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
             resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
         .testTarget(
-            name: "TunnelAPITests", dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
+            name: "TunnelAPITests",
+            dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
             swiftSettings: strict),
     ]
 )

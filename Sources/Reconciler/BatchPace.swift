@@ -6,7 +6,7 @@
 struct BatchPace: Equatable {
     /// 1 for no waiting.
     private(set) var expected = 1
-    /// How long for each that is missing: a part of what a batch takes, so that waiting in vain costs little.
+    /// How long for each that is missing: as long as a batch takes, so that waiting in vain costs one of many.
     private(set) var pause = Duration.milliseconds(1)
     private var roundsUntilProbe = 0
 
@@ -16,9 +16,10 @@ struct BatchPace: Equatable {
 
     /// Takes in how many writes shared a batch, and how long that took.
     mutating func learn(found: Int, took duration: Duration, limit: Int) {
-        pause = min(max(duration / 2, Self.shortestPause), Self.longestPause)
+        pause = min(max(duration, Self.shortestPause), Self.longestPause)
         if found < expected {
-            expected = max(found, 1)
+            // Some are late now and then: forgotten slowly, they are waited for next time.
+            expected = max(found, expected * 3 / 4, 1)
             roundsUntilProbe = Self.roundsBetweenProbes
         } else if found > 1, roundsUntilProbe == 0 {
             expected = min(found * 2, limit)

@@ -8,13 +8,6 @@ private struct Finding {
     let plan: TunnelPlan
 }
 
-/// What a look has to write down.
-private struct News {
-    var events: [Event] = []
-    /// Tunnels whose link was made anew.
-    var renewed: [TunnelID] = []
-}
-
 extension Reconciler {
     /// Reads the whole kernel, plans for every tunnel, and closes the differences. The same for a start, a change
     /// from outside, the slow tick and what was left to do.
@@ -52,24 +45,6 @@ extension Reconciler {
             logger.error("kernel not read", metadata: ["problem": "\(error.detail)"])
             scheduleLook(after: .seconds(1))
             return nil
-        }
-    }
-
-    /// Writes down what happened, in one transaction. Its failure is no reason not to repair.
-    ///
-    /// - Parameter renewed: tunnels whose link was made anew.
-    func record(_ news: [Event], renewed: [TunnelID]) {
-        let epochs = renewed.compactMap { id in managed[id].map { (id, $0.status.epoch) } }.filter {
-            $0.1 > 1
-        }
-        guard !news.isEmpty || !epochs.isEmpty else { return }
-        do throws(WriteError<StoreError>) {
-            try store.write { (transaction) throws(StoreError) in
-                for event in news { try transaction.record(event) }
-                for (id, epoch) in epochs { try transaction.setEpoch(epoch, of: id) }
-            }
-        } catch {
-            logger.error("events not stored", metadata: ["error": "\(error)"])
         }
     }
 
@@ -137,102 +112,4 @@ extension Reconciler {
             fail(entry, problem, &news)
         }
     }
-
-    private func event(_ kind: Event.Kind, of tunnel: Tunnel) -> Event {
-        Event(
-            at: timing.now(), kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name,
-            revision: tunnel.revision)
-    }
-
-    /// Notes in the status what somebody else changed. Bringing up what was never up isn't drift, nor is following
-    /// the underlay's MTU.
-    ///
-    /// - Returns: whether there was any.
-    private func note(_ differences: [Difference], on entry: inout Managed) -> Bool {
-        guard entry.status.state == .up || entry.status.state == .down else { return false }
-        let now = timing.now()
-        let drift = differences.filter { !entry.tunnel.definition.leavesOpen($0) }.map {
-            Drift($0, foundAt: now)
-        }
-        guard !drift.isEmpty else { return false }
-        entry.status.state = .drifted
-        entry.status.drift = Array((drift + entry.status.drift).prefix(Self.driftKept))
-        for drift in drift {
-            let metadata: Logger.Metadata = [
-                "tunnel": "\(entry.tunnel.name)", "field": "\(drift.field)", "desired": "\(drift.desired)",
-                "observed": "\(drift.observed)",
-            ]
-            logger.warning("drift", metadata: metadata)
-        }
-        return true
-    }
-
-    private static let driftKept = 16
-
-    /// The kernel matches.
-    ///
-    /// - Parameter isNew: whether the link was made just now.
-    func accept(_ link: AppliedLink, for entry: Managed, isNew: Bool) {
-        var entry = entry
-        var status = entry.status
-        if isNew, entry.hasHadLink { status.epoch += 1 }
-        entry.hasHadLink = true
-        if status.isDriftOpen {
-            counters.repairs.increment()
-            let now = timing.now()
-            for position in status.drift.indices where status.drift[position].repairedAt == nil {
-                status.drift[position].repairedAt = now
-            }
-            logger.notice("repaired", metadata: ["tunnel": "\(entry.tunnel.name)"])
-        }
-        status.state = link.isUp ? .up : .down
-        status.ifindex = link.ifindex
-        status.mtu = link.mtu
-        status.problem = nil
-        guard status != entry.status else { return }
-        status.reconciledAt = timing.now()
-        entry.status = status
-        entry.backoff = Backoff()
-        entry.isBackingOff = false
-        settle(entry)
-    }
-
-    /// The kernel refused: said in the status, and tried again after a while.
-    private func fail(_ entry: Managed, _ problem: TunnelProblem, _ news: inout News) {
-        var entry = entry
-        if entry.status.problem != problem {
-            news.events.append(event(.failed, of: entry.tunnel))
-            let metadata: Logger.Metadata = [
-                "tunnel": "\(entry.tunnel.name)", "problem": "\(problem.detail)",
-            ]
-            logger.error("tunnel failed", metadata: metadata)
-        }
-        counters.failures.increment()
-        entry.status.state = .failed
-        entry.status.problem = problem
-        entry.isBackingOff = true
-        let delay = entry.backoff.next()
-        settle(entry)
-        let id = entry.tunnel.id
-        timing.after(delay) {
-            self.writer.async {
-                self.assumeIsolated { reconciler in
-                    reconciler.managed[id]?.isBackingOff = false
-                    reconciler.scheduleLook(after: .zero)
-                }
-            }
-        }
-    }
-}
-
-extension TunnelDefinition {
-    /// Whether the definition leaves to the underlay what differs.
-    fileprivate func leavesOpen(_ difference: Difference) -> Bool {
-        if case .mtu = difference { mtu == nil } else { false }
-    }
-}
-
-extension TunnelStatus {
-    /// Whether there is a drift that isn't repaired.
-    fileprivate var isDriftOpen: Bool { drift.contains { $0.repairedAt == nil } }
 }

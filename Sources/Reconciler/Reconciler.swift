@@ -27,6 +27,8 @@ public actor Reconciler {
     /// Whether there was a batch since the last look.
     var hasWritten = false
     private var pace = BatchPace()
+    /// When the batch at hand began: the time of all that it does.
+    var batchTime = Timestamp(milliseconds: 0)
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -125,9 +127,13 @@ public actor Reconciler {
         guard !waiting.isEmpty else { return }
         let size = independentCount(of: waiting)
         inbox.putBack(waiting[size...])
-        let began = timing.uptime()
-        carryOut(Array(waiting[..<size]))
-        pace.learn(found: size, took: timing.uptime() - began, limit: limits.writesInBatch)
+        if size == 1, pace.expected == 1 {
+            carryOut(Array(waiting[..<size]))
+        } else {
+            let began = timing.uptime()
+            carryOut(Array(waiting[..<size]))
+            pace.learn(found: size, took: timing.uptime() - began, limit: limits.writesInBatch)
+        }
         hasWritten = true
         wakeWriter()
     }

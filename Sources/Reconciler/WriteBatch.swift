@@ -51,6 +51,7 @@ extension Reconciler {
     func carryOut(_ batch: [PendingWrite]) {
         // A name or endpoints that an asynchronous write gave up may still be in the kernel.
         if isBehind, batch.contains(where: { !$0.write.isAsynchronous }) { look() }
+        batchTime = timing.now()
         var items = batch.map { BatchItem(pending: $0) }
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}

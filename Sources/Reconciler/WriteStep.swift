@@ -56,7 +56,7 @@ extension Reconciler {
         _ kind: Event.Kind, _ action: AuditEntry.Action, of tunnel: Tunnel, by author: String,
         in transaction: inout Transaction
     ) throws(Refusal) {
-        let now = timing.now()
+        let now = batchTime
         let subject = AuditEntry.Subject.tunnel(tunnel.id, name: tunnel.name, revision: tunnel.revision)
         do throws(StoreError) {
             try transaction.record(
@@ -116,7 +116,7 @@ extension Reconciler {
         if case .success(let link?) = result {
             entry.status.drift = []
             let isNew = link.ifindex != step.ifindex
-            accept(link, for: entry, isNew: isNew)
+            accept(link, for: entry, isNew: isNew, at: batchTime)
             if isNew, entry.hasHadLink { record([], renewed: [step.id]) }
         } else {
             settle(entry)
@@ -149,7 +149,7 @@ extension Reconciler {
 
     private func creation(of definition: TunnelDefinition, room: Int) throws(WriteRefusal) -> WriteStep {
         guard room > 0 else { throw .tooManyTunnels(limit: limits.tunnels) }
-        let now = timing.now()
+        let now = batchTime
         var generator = SystemRandomNumberGenerator()
         let id = TunnelID(at: now, using: &generator)
         let tunnel = Tunnel(id: id, definition: definition, revision: 1, createdAt: now, updatedAt: now)
@@ -166,7 +166,7 @@ extension Reconciler {
         }
         wanted.definition = definition
         wanted.revision += 1
-        wanted.updatedAt = timing.now()
+        wanted.updatedAt = batchTime
         try refuseSwallowing(wanted)
         return .step(WriteStep(from: current, to: wanted))
     }

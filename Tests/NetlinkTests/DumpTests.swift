@@ -61,8 +61,7 @@ import Testing
 
     @Test func anErrorAtTheStartOrTheEnd() throws {
         let refusing = NetlinkSocket { [.acknowledgement(of: $0.messages[0], errno: EPERM)] }
-        #expect(throws: NetlinkError(operation: "read the statistics of all links", code: .permissionDenied))
-        {
+        #expect(throws: NetlinkError(operation: "read the statistics of all links", code: .permissionDenied)) {
             try self.indexes(refusing)
         }
         let failing = NetlinkSocket { bytes in

@@ -1,0 +1,26 @@
+"""The live daemon against openapi.yaml, on a kernel with ipip: schemathesis with all its checks."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from conftest import started_daemon
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".build/venv/bin"
+
+
+def test_the_daemon_keeps_its_contract(host, tmp_path):
+    with started_daemon(host, tcp=True) as daemon:
+        token = daemon.run("token", "create", "--scope", "write").stdout.strip()
+        environment = {**os.environ, "PATH": f"{VENV}:{os.environ['PATH']}"}
+        options = ["--max-examples", "20", "--seed", "1", "--no-color"]
+        with host.inside():
+            done = subprocess.run(
+                [ROOT / "Tests/Contract/run", "http://127.0.0.1:8080", token, *options],
+                env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=400,
+            )
+        print(done.stdout[-4000:])
+        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+        assert "No issues found" in done.stdout
+        assert daemon.process.poll() is None
