@@ -25,8 +25,10 @@ enum Mark {
     static func read(_ link: Link) -> (owner: TunnelID?, remains: MarkRemains?) {
         guard link.kind == IPTunnel.kind, link.index >= KernelDataPlane.firstIndex else { return (nil, nil) }
         let isInGroup = link.group.map { (group...lastGroup).contains($0) } ?? false
-        guard let tunnel = tunnel(named: link.alias) else { return (nil, isInGroup ? .group : nil) }
-        return isInGroup ? (tunnel, nil) : (nil, .alias(tunnel))
+        guard let tunnel = tunnel(named: link.alias) else {
+            return (nil, isInGroup ? .group(alias: link.alias ?? "") : nil)
+        }
+        return isInGroup ? (tunnel, nil) : (nil, .alias(tunnel, group: link.group ?? 0))
     }
 
     private static func tunnel(named alias: String?) -> TunnelID? {

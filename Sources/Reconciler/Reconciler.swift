@@ -127,6 +127,7 @@ public actor Reconciler {
         guard !waiting.isEmpty else { return }
         let size = independentCount(of: waiting)
         inbox.putBack(waiting[size...])
+        logger.debug("batch", metadata: ["writes": "\(size)", "awaited": "\(pace.expected)"])
         if size == 1, pace.expected == 1 {
             carryOut(Array(waiting[..<size]))
         } else {

@@ -16,8 +16,8 @@ public enum Difference: Hashable, Sendable {
     public var summary: (field: String, desired: String, observed: String) {
         switch self {
         case .linkMissing: ("link", "present", "absent")
-        case .mark(.alias): ("group", "tunneld's", "another")
-        case .mark(.group): ("alias", "tunneld's", "another")
+        case .mark(.alias(_, let group)): ("group", "tunneld's", "\(group)")
+        case .mark(.group(let alias)): ("alias", "tunneld's", alias)
         case .name(let desired, let observed): ("name", desired, observed)
         case .parameter(let field, let desired, let observed): (field, desired, observed)
         case .mtu(let desired, let observed): ("mtu", "\(desired)", "\(observed)")

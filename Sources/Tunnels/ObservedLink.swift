@@ -44,10 +44,10 @@ public struct LinkParameters: Hashable, Sendable {
 
 /// Half of the mark that makes a link ours.
 public enum MarkRemains: Hashable, Sendable {
-    /// It names the tunnel, but isn't in our group.
-    case alias(TunnelID)
-    /// It is in our group, but names no tunnel.
-    case group
+    /// It names the tunnel, but is in another group.
+    case alias(TunnelID, group: UInt32)
+    /// It is in our group, but its alias names no tunnel.
+    case group(alias: String)
 }
 
 /// A link as the kernel has it.
@@ -138,7 +138,7 @@ public struct ObservedState: Sendable {
             let position = links.firstIndex { link in
                 switch link.remains {
                 case nil: false
-                case .alias(let id): id == tunnel.id
+                case .alias(let id, _): id == tunnel.id
                 case .group: link.name == tunnel.name.text
                 }
             }

@@ -4,10 +4,9 @@ public struct TunnelID: Hashable, Sendable {
     public let text: String
 
     public init(at time: Timestamp, using generator: inout some RandomNumberGenerator) {
-        // 64 random bits; two of rand_a's are its own, the others are found in rand_b too.
-        let random: UInt64 = generator.next()
-        let high = UInt64(truncatingIfNeeded: time.milliseconds) << 16 | 0x7000 | random >> 52
-        let low = random & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        let random = (UInt64.random(in: .min ... .max, using: &generator), generator.next() as UInt64)
+        let high = UInt64(truncatingIfNeeded: time.milliseconds) << 16 | 0x7000 | random.0 & 0xFFF
+        let low = random.1 & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         let digits = Self.hexadecimal(high) + Self.hexadecimal(low)
         var text = ""
         for (position, digit) in digits.enumerated() {

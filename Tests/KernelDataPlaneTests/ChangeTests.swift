@@ -106,7 +106,7 @@ extension OnTheKernel {
             let observed = ObservedState(links: try host.observe(before).links.filter { $0.name != "taken" })
             let problem = try #require(host.plane.apply([try plan(for: wanted, in: observed)])[0].problem)
             #expect(problem.code == .nameTaken)
-            #expect(problem.detail.contains("taken is a dummy link"))
+            #expect(problem.detail.contains("taken is a link of kind dummy"))
             try host.settle(before)
         }
 

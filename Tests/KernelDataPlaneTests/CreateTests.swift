@@ -93,7 +93,7 @@ extension OnTheKernel {
             let blind = try plan(for: wanted, in: ObservedState(links: []))
             let problem = try #require(host.plane.apply([blind])[0].problem)
             #expect(problem.code == .nameTaken)
-            #expect(problem.detail.contains("tun_1 is a dummy link"))
+            #expect(problem.detail.contains("tun_1 is a link of kind dummy"))
             #expect(try host.observe().links.filter { $0.kind == "dummy" }.count == 1)
         }
 

@@ -119,11 +119,18 @@ extension OnTheKernel {
             #expect(observed.link(named: "by_hand")?.routes == [])
         }
 
-        @Test func aLinkWithoutItsAliasIsNoLongerOurs() throws {
+        /// By group or alias alone a link is still known, where its tunnel has no other; without both it isn't ours.
+        @Test func aLinkThatLostHalfItsMarkGetsItBack() throws {
             let host = try Host()
             let wanted = try tunnel(1)
             try host.settle(wanted)
-            try host.ip("link set tun_1 alias \"\"")
+            for change in ["alias mine", "group 0"] {
+                try host.ip("link set tun_1 \(change)")
+                #expect(try plan(for: wanted, in: host.observe(wanted)).operations == [.mark])
+                try host.settle(wanted)
+                #expect(try host.link(of: wanted)?.remains == nil)
+            }
+            try host.ip("link set tun_1 alias mine group 0")
             #expect(try host.link(of: wanted) == nil)
             let problem = #expect(throws: TunnelProblem.self) { try plan(for: wanted, in: host.observe(wanted)) }
             #expect(problem?.code == .nameTaken)
