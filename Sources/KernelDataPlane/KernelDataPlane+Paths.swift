@@ -14,6 +14,14 @@ struct PathLookup: Hashable {
     }
 }
 
+/// What a look-up found, and when.
+struct KnownRoute {
+    /// nil where there was no way.
+    let route: Route?
+    /// `KernelDataPlane.routeAge` at that time.
+    let age: Int
+}
+
 extension KernelDataPlane {
     public func paths(of tunnels: [Tunnel]) throws(TunnelProblem) -> [TunnelID: UnderlayPath] {
         do throws(NetlinkError) {
@@ -23,20 +31,27 @@ extension KernelDataPlane {
         }
     }
 
-    /// The same from what was looked up before, as long as nothing hints at a change: a look-up for each of a
-    /// thousand remotes costs more than all the rest of a look.
+    /// The same from what was looked up before. A look-up for each of a thousand remotes costs more than all the rest
+    /// of a look, so what may have changed is looked up again a part at a time, and until then taken as it was.
     func knownPaths(
         of tunnels: [Tunnel], mtuOf: (UInt32) -> Int?
     ) throws(NetlinkError) -> [TunnelID: UnderlayPath] {
         let lookups = Set(tunnels.map { PathLookup($0.definition) })
-        if underlay.take() { knownRoutes = [:] }
-        let unknown = lookups.filter { knownRoutes[$0] == nil }
-        if !unknown.isEmpty {
-            let found = try routes(for: Array(unknown))
-            for lookup in unknown { knownRoutes[lookup] = .some(found[lookup]) }
+        if underlay.take() { routeAge += 1 }
+        let outdated = lookups.filter { knownRoutes[$0]?.age != routeAge }
+        let due = Array(outdated.prefix(Self.lookupsInLook))
+        hasMoreToSee = outdated.count > due.count
+        if !due.isEmpty {
+            let found = try routes(for: due)
+            for lookup in due { knownRoutes[lookup] = KnownRoute(route: found[lookup], age: routeAge) }
         }
-        return paths(of: tunnels, by: knownRoutes.compactMapValues { $0 }, mtuOf: mtuOf)
+        if knownRoutes.count > 2 * lookups.count + Self.lookupsInLook {
+            knownRoutes = knownRoutes.filter { lookups.contains($0.key) }
+        }
+        return paths(of: tunnels, by: knownRoutes.compactMapValues(\.route), mtuOf: mtuOf)
     }
+
+    private static let lookupsInLook = 128
 
     /// Asks once for each remote, however many tunnels have it.
     private func routes(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Route] {

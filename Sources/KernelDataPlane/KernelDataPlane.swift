@@ -13,8 +13,11 @@ public final class KernelDataPlane: DataPlane {
     var groups: Set<UInt32> = []
     let modules: ModuleWatch
     let underlay: UnderlayWatch
-    /// The entry that each look-up ended at; nil inside where there was none.
-    var knownRoutes: [PathLookup: Route?] = [:]
+    /// What each look-up of a remote ended at.
+    var knownRoutes: [PathLookup: KnownRoute] = [:]
+    /// Counts up when routes may have changed, so that what was looked up before is outdated.
+    var routeAge = 0
+    public internal(set) var hasMoreToSee = false
 
     /// The kernel's own count begins at 1 and won't get here.
     static let firstIndex: UInt32 = 1 << 20
@@ -35,7 +38,7 @@ public final class KernelDataPlane: DataPlane {
     }
 
     public func forget() {
-        knownRoutes = [:]
+        routeAge += 1
     }
 
     public func newlyLoadedModules() -> [String] {

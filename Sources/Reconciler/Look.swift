@@ -35,6 +35,7 @@ extension Reconciler {
             guard findings.contains(where: { $0.plan.ifindex != nil }) else { break }
         }
         record(news.events, renewed: news.renewed)
+        if plane.hasMoreToSee { scheduleLook(after: limits.settling) }
     }
 
     /// - Returns: nil where it can't be read now.

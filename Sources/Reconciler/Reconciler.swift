@@ -1,4 +1,5 @@
 public import Logging
+internal import Synchronization
 public import TunnelStore
 public import Tunnels
 
@@ -89,6 +90,7 @@ public actor Reconciler {
         }
         look()
         let microseconds = Int((timing.uptime() - began).seconds * 1e6)
+        counters.startMicroseconds.store(microseconds, ordering: .relaxed)
         logger.notice("started", metadata: ["tunnels": "\(managed.count)", "microseconds": "\(microseconds)"])
         scheduleTick()
     }

@@ -15,6 +15,8 @@ public final class ReconcilerCounters: Sendable {
     public let batches = Atomic<Int>(0)
     /// Writes refused.
     public let refusals = Atomic<Int>(0)
+    /// What the start took: loading the tunnels, the first look, and what that had to change.
+    public let startMicroseconds = Atomic<Int>(0)
 }
 
 extension Atomic<Int> {

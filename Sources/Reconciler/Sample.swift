@@ -13,11 +13,14 @@ public final class Sample: Sendable {
     public let sampledAt: Timestamp
     /// From the sample this one is compared with; 0 for the first.
     public let intervalSeconds: Double
+    /// What taking it took.
+    public let durationSeconds: Double
     /// By name; tunnels without a link are left out.
     public let entries: [Entry]
 
-    init(sampledAt: Timestamp, intervalSeconds: Double, entries: [Entry]) {
+    init(sampledAt: Timestamp, intervalSeconds: Double, durationSeconds: Double, entries: [Entry]) {
         self.sampledAt = sampledAt
+        self.durationSeconds = durationSeconds
         self.intervalSeconds = intervalSeconds
         self.entries = entries
     }

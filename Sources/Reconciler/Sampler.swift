@@ -61,10 +61,11 @@ public final class Sampler: Sendable {
                 (state.base, state.next) = (next, nil)
             }
             let base = state.base ?? state.next
+            let entries = Sample.entries(of: views, counters: counters, since: base?.sample.entries ?? [])
             let sample = Sample(
                 sampledAt: timing.now(),
                 intervalSeconds: base.map { (takenAt - $0.takenAt).seconds } ?? 0,
-                entries: Sample.entries(of: views, counters: counters, since: base?.sample.entries ?? []))
+                durationSeconds: (timing.uptime() - takenAt).seconds, entries: entries)
             state.newest = (sample, takenAt)
             if state.next == nil { state.next = state.newest }
             return sample

@@ -19,8 +19,11 @@ public protocol DataPlane: AnyObject {
     ///   have been carried out in part, but a create that stopped leaves no link.
     func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>]
 
-    /// Forgets all that is remembered, so that the next look sees everything afresh.
+    /// Takes all that is remembered for outdated, so that the next looks see everything afresh.
     func forget()
+
+    /// Whether the last look left something for another one, to come soon.
+    var hasMoreToSee: Bool { get }
 
     /// The kernel modules that were loaded for us since the last call.
     func newlyLoadedModules() -> [String]

@@ -71,6 +71,7 @@ final class FakeDataPlane: DataPlane, CounterSource {
     }
 
     func forget() {}
+    let hasMoreToSee = false
 
     func newlyLoadedModules() -> [String] { [] }
 

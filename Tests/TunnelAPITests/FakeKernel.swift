@@ -36,6 +36,7 @@ final class FakePlane: DataPlane {
     func paths(of tunnels: [Tunnel]) throws(TunnelProblem) -> [TunnelID: UnderlayPath] { [:] }
 
     func forget() {}
+    let hasMoreToSee = false
 
     func newlyLoadedModules() -> [String] { [] }
 

@@ -17,6 +17,10 @@ struct MetricsController: Sendable {
         states(&text)
         reconciler(&text)
         if let statistics = sources.server() { server(statistics, &text) }
+        text.family("tunneld_sample_seconds", .gauge, "What reading the counters of all tunnels took.")
+        text.sample(fraction: sample.durationSeconds)
+        text.family("tunneld_start_seconds", .gauge, "What loading the tunnels and making the kernel match took.")
+        text.sample(fraction: Double(sources.reconciler.counters.startMicroseconds.load(ordering: .relaxed)) / 1e6)
         text.family("tunneld_build_info", .gauge, "The version that runs.")
         text.sample(1, labels: [("version", sources.version)])
         return .response(

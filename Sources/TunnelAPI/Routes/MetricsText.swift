@@ -37,6 +37,11 @@ struct MetricsText {
         }
     }
 
+    /// A fraction: seconds, as Prometheus wants all times.
+    mutating func sample(fraction value: Double) {
+        bytes.append(contentsOf: "\(family) \(value)\n".utf8)
+    }
+
     private mutating func append(escaping text: String) {
         for byte in text.utf8 {
             switch byte {
