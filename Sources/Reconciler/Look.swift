@@ -16,7 +16,7 @@ extension Reconciler {
         isBehind = false
         hasWritten = false
         counters.looks.increment()
-        var news = News()
+        var news = News(time: timing.now())
         // Once more after a change: the kernel does more than it is asked (deleting an address takes its secondaries
         // along), and the next look would take that for somebody else's doing.
         for round in 0..<3 {
@@ -80,9 +80,11 @@ extension Reconciler {
             let plan = try plan(for: entry.tunnel, in: observed)
             if plan.operations.isEmpty {
                 if let link = observed.link(of: entry.tunnel.id) {
-                    if entry.status.isDriftOpen { news.events.append(event(.repaired, of: entry.tunnel)) }
+                    if entry.status.isDriftOpen {
+                        news.events.append(event(.repaired, of: entry.tunnel, at: news.time))
+                    }
                     let applied = AppliedLink(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp)
-                    accept(applied, for: entry, isNew: false)
+                    accept(applied, for: entry, isNew: false, at: news.time)
                 }
                 return nil
             }
@@ -99,16 +101,16 @@ extension Reconciler {
         _ finding: Finding, _ result: Result<AppliedLink?, TunnelProblem>, isOurDoing: Bool, _ news: inout News
     ) {
         guard var entry = managed[finding.id] else { return }
-        if !isOurDoing, note(finding.plan.differences, on: &entry) {
-            news.events.append(event(.drifted, of: entry.tunnel))
+        if !isOurDoing, note(finding.plan.differences, on: &entry, at: news.time) {
+            news.events.append(event(.drifted, of: entry.tunnel, at: news.time))
         }
         switch result {
         case .success(let link):
             let isNew = finding.plan.ifindex == nil
             if isNew { news.renewed.append(finding.id) }
             guard let link else { return settle(entry) }
-            if entry.status.isDriftOpen { news.events.append(event(.repaired, of: entry.tunnel)) }
-            accept(link, for: entry, isNew: isNew)
+            if entry.status.isDriftOpen { news.events.append(event(.repaired, of: entry.tunnel, at: news.time)) }
+            accept(link, for: entry, isNew: isNew, at: news.time)
         case .failure(let problem):
             fail(entry, problem, &news)
         }

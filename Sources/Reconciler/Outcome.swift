@@ -4,6 +4,8 @@ internal import Tunnels
 
 /// What a look has to write down.
 struct News {
+    /// When the look began: the time of all that it finds and does.
+    let time: Timestamp
     var events: [Event] = []
     /// Tunnels whose link was made anew.
     var renewed: [TunnelID] = []
@@ -29,9 +31,9 @@ extension Reconciler {
         }
     }
 
-    func event(_ kind: Event.Kind, of tunnel: Tunnel) -> Event {
+    func event(_ kind: Event.Kind, of tunnel: Tunnel, at time: Timestamp) -> Event {
         Event(
-            at: timing.now(), kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name,
+            at: time, kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name,
             revision: tunnel.revision)
     }
 
@@ -39,12 +41,9 @@ extension Reconciler {
     /// the underlay's MTU.
     ///
     /// - Returns: whether there was any.
-    func note(_ differences: [Difference], on entry: inout Managed) -> Bool {
+    func note(_ differences: [Difference], on entry: inout Managed, at time: Timestamp) -> Bool {
         guard entry.status.state == .up || entry.status.state == .down else { return false }
-        let now = timing.now()
-        let drift = differences.filter { !entry.tunnel.definition.leavesOpen($0) }.map {
-            Drift($0, foundAt: now)
-        }
+        let drift = differences.filter { !entry.tunnel.definition.leavesOpen($0) }.map { Drift($0, foundAt: time) }
         guard !drift.isEmpty else { return false }
         entry.status.state = .drifted
         entry.status.drift = Array((drift + entry.status.drift).prefix(Self.driftKept))
@@ -64,17 +63,16 @@ extension Reconciler {
     ///
     /// - Parameters:
     ///   - isNew: whether the link was made just now.
-    ///   - time: of the batch; nil for now.
-    func accept(_ link: AppliedLink, for entry: Managed, isNew: Bool, at time: Timestamp? = nil) {
+    ///   - time: of the look or the batch.
+    func accept(_ link: AppliedLink, for entry: Managed, isNew: Bool, at time: Timestamp) {
         var entry = entry
         var status = entry.status
         if isNew, entry.hasHadLink { status.epoch += 1 }
         entry.hasHadLink = true
         if status.isDriftOpen {
             counters.repairs.increment()
-            let now = timing.now()
             for position in status.drift.indices where status.drift[position].repairedAt == nil {
-                status.drift[position].repairedAt = now
+                status.drift[position].repairedAt = time
             }
             logger.notice("repaired", metadata: ["tunnel": "\(entry.tunnel.name)"])
         }
@@ -83,7 +81,7 @@ extension Reconciler {
         status.mtu = link.mtu
         status.problem = nil
         guard status != entry.status else { return }
-        status.reconciledAt = time ?? timing.now()
+        status.reconciledAt = time
         entry.status = status
         entry.backoff = Backoff()
         entry.isBackingOff = false
@@ -94,7 +92,7 @@ extension Reconciler {
     func fail(_ entry: Managed, _ problem: TunnelProblem, _ news: inout News) {
         var entry = entry
         if entry.status.problem != problem {
-            news.events.append(event(.failed, of: entry.tunnel))
+            news.events.append(event(.failed, of: entry.tunnel, at: news.time))
             let metadata: Logger.Metadata = [
                 "tunnel": "\(entry.tunnel.name)", "problem": "\(problem.detail)",
             ]

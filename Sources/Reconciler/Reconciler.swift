@@ -86,9 +86,11 @@ public actor Reconciler {
         for tunnel in try store.tunnels() {
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
-            settle(Managed(tunnel: tunnel, status: status, hasHadLink: true))
+            managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true)
         }
         look()
+        // Those that the look left as they were; nobody asked before.
+        for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
         let microseconds = Int((timing.uptime() - began).seconds * 1e6)
         counters.startMicroseconds.store(microseconds, ordering: .relaxed)
         logger.notice("started", metadata: ["tunnels": "\(managed.count)", "microseconds": "\(microseconds)"])

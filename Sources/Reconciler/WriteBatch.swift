@@ -156,7 +156,7 @@ extension Reconciler {
             switch result {
             case .success(let link):
                 if let link, let entry = managed[target.id] {
-                    accept(link, for: entry, isNew: link.ifindex != entry.status.ifindex)
+                    accept(link, for: entry, isNew: link.ifindex != entry.status.ifindex, at: batchTime)
                 }
             case .failure(let problem):
                 // The database has the former definition, so the next look tries again.
