@@ -107,13 +107,16 @@ struct Daemon {
 
     private static let group = "tunneld"
 
-    /// Prints how to talk to the daemon.
+    /// Prints how to talk to the daemon, in words that work as they are.
     private func hint(at address: ListenAddress) {
+        let program = CommandLine.arguments.first ?? "tunneld"
+        let database = settings.database == Settings.defaultDatabase ? "" : " --database \(settings.database)"
         let command =
             switch address {
             case .unix(let path): "curl --unix-socket \(path) http://localhost/v1/tunnels"
             case .tcp:
-                "curl -H \"Authorization: Bearer $(tunneld token create --scope write)\" http://\(address)/v1/tunnels"
+                "curl -H \"Authorization: Bearer $(\(program) token create --scope write\(database))\" "
+                    + "http://\(address)/v1/tunnels"
             }
         FileHandle.standardOutput.write(Data("tunneld answers on \(address): \(command)\n".utf8))
     }
