@@ -18,7 +18,7 @@ public struct InterfaceName: Hashable, Sendable, Comparable {
         let dash = UInt8(ascii: "-")
         guard Self.isWordByte(first), bytes.allSatisfy({ Self.isWordByte($0) || $0 == dot || $0 == dash })
         else { throw .badCharacter }
-        guard !Self.reserved.contains(text) else { throw .reserved }
+        guard !Self.isReserved(text) else { throw .reserved }
         self.text = text
     }
 
@@ -38,7 +38,12 @@ public struct InterfaceName: Hashable, Sendable, Comparable {
 
     /// `lo` is the loopback link, `tunl0` the fallback device of `ipip`; the other two are folders that
     /// `/proc/sys/net/ipv4/conf` has beside the links.
-    private static let reserved: Set<String> = ["lo", "tunl0", "all", "default"]
+    private static func isReserved(_ text: String) -> Bool {
+        switch text {
+        case "lo", "tunl0", "all", "default": true
+        default: false
+        }
+    }
 }
 
 extension InterfaceName: CustomStringConvertible {

@@ -100,16 +100,15 @@ final class Authorization: Sendable {
 
     /// An unknown token may be a new one, so the database is asked, but not for each.
     private func known(_ digest: SHA256Digest) throws(StoreError) -> Principal? {
+        if let principal = tokens.withLock({ $0.principals[digest] }) { return principal }
         let now = timing.uptime()
-        let (principal, mayBeNew) = tokens.withLock { tokens in
-            let principal = tokens.principals[digest]
+        let isDue = tokens.withLock { tokens in
             let isDue = tokens.readAt.map { now - $0 >= Self.unknownTokenPause } ?? true
             // Marked before it is read, so that one of many at the same time reads.
-            if principal == nil, isDue { tokens.readAt = now }
-            return (principal, principal == nil && isDue)
+            if isDue { tokens.readAt = now }
+            return isDue
         }
-        guard mayBeNew else { return principal }
-        try refreshTokens()
+        if isDue { try refreshTokens() }
         return tokens.withLock { $0.principals[digest] }
     }
 
