@@ -1,4 +1,5 @@
 internal import Logging
+internal import Synchronization
 internal import TunnelStore
 internal import Tunnels
 
@@ -41,8 +42,11 @@ extension Reconciler {
     /// - Returns: nil where it can't be read now.
     private func readKernel() -> ObservedState? {
         do throws(TunnelProblem) {
-            return try plane.observe(for: managed.values.map(\.tunnel))
+            let observed = try plane.observe(for: managed.values.map(\.tunnel))
+            readsKernel.store(true, ordering: .relaxed)
+            return observed
         } catch {
+            readsKernel.store(false, ordering: .relaxed)
             logger.error("kernel not read", metadata: ["problem": "\(error.detail)"])
             scheduleLook(after: .seconds(1))
             return nil

@@ -11,6 +11,10 @@ public actor Reconciler {
     public nonisolated let counters = ReconcilerCounters()
     public nonisolated let moduleLoads = ModuleLoads()
 
+    /// Whether the last look could read the kernel: without that nothing is repaired.
+    public nonisolated var canReadKernel: Bool { readsKernel.load(ordering: .relaxed) }
+
+    nonisolated let readsKernel = Atomic(true)
     nonisolated let writer = WriterThread()
     nonisolated let inbox = Inbox()
     nonisolated let limits: Limits

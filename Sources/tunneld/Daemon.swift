@@ -47,7 +47,10 @@ struct Daemon {
                     links: { () throws(TunnelProblem) in try reader.links() },
                     routes: { () throws(TunnelProblem) in try reader.routes() },
                     kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
-                    server: { statistics.current }),
+                    server: { statistics.current },
+                    unreadiness: {
+                        reconciler.canReadKernel ? nil : "The kernel's links can't be read; the log says why."
+                    }),
                 logger: logger)
             let server = try Server(
                 router: Router(api.routes), logger: logger, authorize: { try api.authorize(&$0, $1) },

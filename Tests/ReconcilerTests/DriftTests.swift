@@ -264,8 +264,10 @@ import Tunnels
         let ifindex = try #require(daemon.link("tun_1")).ifindex
         try daemon.plane.edit { try $0.host.perform(.setUp(false), on: ifindex) }
         await daemon.advance(by: .seconds(5))
+        #expect(!daemon.reconciler.canReadKernel)
         daemon.plane.edit { $0.unreadable = nil }
         await daemon.advance(by: .seconds(1))
         try daemon.expectAgreement()
+        #expect(daemon.reconciler.canReadKernel)
     }
 }
