@@ -64,7 +64,7 @@ public enum BearerToken: Sendable, Equatable {
     /// A new token: the prefix and 256 random bits as base64url (RFC 4648, section 5) without padding.
     public static func random(prefix: String) -> String {
         var generator = SystemRandomNumberGenerator()
-        return prefix + base64URL((0..<32).map { _ in generator.next() })
+        return prefix + Base64URL.encode((0..<32).map { _ in generator.next() })
     }
 
     /// `Bearer`, in any case, exactly one space, and a `b64token`.
@@ -78,23 +78,6 @@ public enum BearerToken: Sendable, Equatable {
         let end = unsafe token.firstIndex { !$0.isTokenByte } ?? token.count
         guard end > 0, unsafe token[end...].allSatisfy({ $0 == 0x3D }) else { return nil }
         return .digest(unsafe SHA256Digest(of: token))
-    }
-
-    private static func base64URL(_ bytes: [UInt8]) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-        var text: [UInt8] = []
-        var bits: UInt32 = 0
-        var count = 0
-        for byte in bytes {
-            bits = bits << 8 | UInt32(byte)
-            count += 8
-            while count >= 6 {
-                count -= 6
-                text.append(alphabet[Int(bits >> UInt32(count)) & 63])
-            }
-        }
-        if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count)) & 63]) }
-        return String(decoding: text, as: UTF8.self)
     }
 }
 

@@ -62,7 +62,7 @@ extension Reconciler {
             try isKnown ? ObservedState(links: []) : plane.observe(wanted, ifindex: target.ifindex ?? 0)
         let plan = try plan(for: wanted, in: state)
         guard plan.operations.isEmpty, let link = state.link(of: wanted.id) else { return .carryOut(plan) }
-        return .done(AppliedLink(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp))
+        return .done(AppliedLink(link))
     }
 
     /// Refuses a definition whose own address or route would carry its outer packets back into the tunnel.

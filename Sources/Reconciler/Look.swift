@@ -87,8 +87,7 @@ extension Reconciler {
                     if entry.status.isDriftOpen {
                         news.events.append(event(.repaired, of: entry.tunnel, at: news.time))
                     }
-                    let applied = AppliedLink(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp)
-                    accept(applied, for: entry, isNew: false, at: news.time)
+                    accept(AppliedLink(link), for: entry, isNew: false, at: news.time)
                 }
                 return nil
             }

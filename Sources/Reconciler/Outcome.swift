@@ -106,11 +106,9 @@ extension Reconciler {
         settle(entry)
         let id = entry.tunnel.id
         timing.after(delay) {
-            self.writer.async {
-                self.assumeIsolated { reconciler in
-                    reconciler.managed[id]?.isBackingOff = false
-                    reconciler.scheduleLook(after: .zero)
-                }
+            self.onWriter { reconciler in
+                reconciler.managed[id]?.isBackingOff = false
+                reconciler.scheduleLook(after: .zero)
             }
         }
     }

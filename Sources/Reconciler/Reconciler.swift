@@ -121,11 +121,16 @@ public actor Reconciler {
 
     /// Tells that the kernel's links, addresses or routes changed, by whoever's hand.
     public nonisolated func kernelChanged() {
-        writer.async { self.assumeIsolated { $0.scheduleLookAtChange() } }
+        onWriter { $0.scheduleLookAtChange() }
     }
 
     private nonisolated func wakeWriter() {
-        writer.async { self.assumeIsolated { $0.carryOutWaiting() } }
+        onWriter { $0.carryOutWaiting() }
+    }
+
+    /// Runs `work` on the writer's thread, in order with everything else there.
+    nonisolated func onWriter(_ work: @escaping @Sendable (isolated Reconciler) -> Void) {
+        writer.async { self.assumeIsolated(work) }
     }
 
     /// One batch at a time, so that a look can come between two.
@@ -156,13 +161,11 @@ public actor Reconciler {
         guard !isStopped, dueLook.map({ delay < $0 }) ?? true else { return }
         dueLook = delay
         timing.after(delay) {
-            self.writer.async {
-                self.assumeIsolated { reconciler in
-                    // Of two, the later one finds that the first has seen everything.
-                    guard reconciler.dueLook != nil, !reconciler.isStopped else { return }
-                    reconciler.dueLook = nil
-                    reconciler.look()
-                }
+            self.onWriter { reconciler in
+                // Of two, the later one finds that the first has seen everything.
+                guard reconciler.dueLook != nil, !reconciler.isStopped else { return }
+                reconciler.dueLook = nil
+                reconciler.look()
             }
         }
     }
@@ -170,13 +173,11 @@ public actor Reconciler {
     private func scheduleTick() {
         guard !isStopped else { return }
         timing.after(limits.slowTick) {
-            self.writer.async {
-                self.assumeIsolated { reconciler in
-                    reconciler.pruneHistory()
-                    reconciler.plane.forget()
-                    reconciler.scheduleLook(after: .zero)
-                    reconciler.scheduleTick()
-                }
+            self.onWriter { reconciler in
+                reconciler.pruneHistory()
+                reconciler.plane.forget()
+                reconciler.scheduleLook(after: .zero)
+                reconciler.scheduleTick()
             }
         }
     }

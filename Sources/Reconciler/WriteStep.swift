@@ -56,14 +56,10 @@ extension Reconciler {
         _ kind: Event.Kind, _ action: AuditEntry.Action, of tunnel: Tunnel, by author: String,
         in transaction: inout Transaction
     ) throws(Refusal) {
-        let now = batchTime
         let subject = AuditEntry.Subject.tunnel(tunnel.id, name: tunnel.name, revision: tunnel.revision)
         do throws(StoreError) {
-            try transaction.record(
-                Event(
-                    at: now, kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name,
-                    revision: tunnel.revision))
-            try transaction.record(AuditEntry(at: now, actor: author, action: action, subject: subject))
+            try transaction.record(event(kind, of: tunnel, at: batchTime))
+            try transaction.record(AuditEntry(at: batchTime, actor: author, action: action, subject: subject))
         } catch {
             throw .storage(error)
         }

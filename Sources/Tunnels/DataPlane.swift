@@ -41,6 +41,11 @@ public struct AppliedLink: Hashable, Sendable {
         self.mtu = mtu
         self.isUp = isUp
     }
+
+    /// Of a link that is as it should be already.
+    public init(_ link: ObservedLink) {
+        self.init(ifindex: link.ifindex, mtu: link.mtu, isUp: link.isUp)
+    }
 }
 
 /// Counters of one link since it was made (`struct rtnl_link_stats64`).
