@@ -1,10 +1,11 @@
 internal import Netlink
 public import Tunnels
 
-/// Tunnels carried by the kernel's own `ipip`, in the network namespace of the thread that opened it.
+/// Tunnels as links of the kernel, in the network namespace of the thread that opened it.
 public final class KernelDataPlane: DataPlane {
-    public let kind = DataPlaneKind.kernel
+    public var kind: DataPlaneKind { carrier.kind }
 
+    let carrier: any Carrier
     let socket: NetlinkSocket
     let counters: ChangeCounter
     /// The ifindex of the next link. We choose them, so that a link, its addresses and its routes share one send.
@@ -14,19 +15,31 @@ public final class KernelDataPlane: DataPlane {
     let modules: ModuleWatch
     let underlay: UnderlayWatch
     /// What each look-up of a remote ended at.
-    var knownRoutes: [PathLookup: KnownRoute] = [:]
+    var knownWays: [PathLookup: KnownWay] = [:]
     /// Counts up when routes may have changed, so that what was looked up before is outdated.
     var routeAge = 0
+    /// The `routeAge` that the carrier knows.
+    var followedAge = -1
     public internal(set) var hasMoreToSee = false
 
     /// The kernel's own count begins at 1 and won't get here.
     static let firstIndex: UInt32 = 1 << 20
 
+    /// With the kernel's own `ipip`.
+    ///
     /// - Throws: where netlink can't be had at all.
-    public init(
+    public convenience init(
         host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter(),
         underlay: UnderlayWatch = UnderlayWatch()
     ) throws(TunnelProblem) {
+        try self.init(carrier: IPIPCarrier(), host: host, counters: counters, underlay: underlay)
+    }
+
+    /// - Throws: where netlink can't be had at all.
+    package init(
+        carrier: any Carrier, host: HostFiles, counters: ChangeCounter, underlay: UnderlayWatch
+    ) throws(TunnelProblem) {
+        self.carrier = carrier
         do throws(NetlinkError) {
             socket = try NetlinkSocket()
         } catch {
