@@ -28,9 +28,13 @@ let package = Package(
         .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
         .systemLibrary(
             name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev", "nettle-dev"])]),
+        .systemLibrary(name: "CBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
         .target(name: "Tunnels", swiftSettings: strict),
         .target(name: "Netlink", dependencies: ["CMnl"], swiftSettings: strictAndSafe),
         .target(name: "KernelDataPlane", dependencies: ["Netlink", "Tunnels"], swiftSettings: strict),
+        .target(
+            name: "BPFDataPlane", dependencies: ["CBPF", "Netlink"],
+            swiftSettings: strictAndSafe),
         .target(name: "TunnelStore", dependencies: ["Tunnels", "Migrations", grdb], swiftSettings: strict),
         .target(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
@@ -57,6 +61,11 @@ let package = Package(
             name: "ReconcilerTests",
             dependencies: ["ModelHost", "Reconciler", "TunnelStore", "Tunnels", grdb, log], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
+        .testTarget(
+            name: "BPFDataPlaneTests", dependencies: ["BPFDataPlane", "CBPF", "Netlink"],
+            exclude: ["Programs/rejected.bpf.c", "Programs/trial.bpf.c"],
+            resources: [.embedInCode("Programs/rejected.bpf.o"), .embedInCode("Programs/trial.bpf.o")],
+            swiftSettings: strict),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],

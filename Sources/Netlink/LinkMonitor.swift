@@ -1,7 +1,7 @@
 internal import CMnl
 
-/// Hears of each change of links, IPv4 addresses and IPv4 routes in the network namespace of the thread that
-/// opened it.
+/// Hears of each change of links, IPv4 addresses and IPv4 routes, and where asked of qdiscs and filters, in the network
+/// namespace of the thread that opened it.
 ///
 /// What it tells is a reason to look, not the state: events are lost when too many come at once.
 public final class LinkMonitor {
@@ -12,12 +12,16 @@ public final class LinkMonitor {
     private var lengths: [UInt32] = []
     private var buffer = [UInt8](repeating: 0, count: NetlinkSocket.datagramSize)
 
+    /// - Parameter trafficControl: whether it hears of qdiscs and filters too.
     /// - Throws: `EPERM`, `EMFILE` and the like.
-    public convenience init() throws(NetlinkError) { try self.init(receiveBuffer: 8 << 20) }
+    public convenience init(trafficControl: Bool = false) throws(NetlinkError) {
+        try self.init(trafficControl: trafficControl, receiveBuffer: 8 << 20)
+    }
 
     /// The kernel rounds a tiny buffer up to 2,304 bytes.
-    init(receiveBuffer: Int32) throws(NetlinkError) {
-        let groups = UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE)
+    init(trafficControl: Bool = false, receiveBuffer: Int32) throws(NetlinkError) {
+        var groups = UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE)
+        if trafficControl { groups |= UInt32(RTMGRP_TC) }
         socket = try KernelSocket(groups: groups, receiveBuffer: receiveBuffer)
     }
 
@@ -59,10 +63,14 @@ public struct Changes: Hashable, Sendable {
             case address, addressRemoved
             case route(RouteProtocol)
             case routeRemoved(RouteProtocol)
+            case qdisc, qdiscRemoved
+            /// Added, or another in its place.
+            case filter
+            case filterRemoved
         }
 
         public var kind: Kind
-        /// Ifindex; 0 for a route without a link of its own.
+        /// Ifindex; 0 for a route without a link of its own, `UInt32.max` for a filter that several links share.
         public var interface: UInt32
         /// `NetlinkSocket.portID` of whoever asked for it; 0 when the kernel did it by itself, and for all
         /// changes of links, where it doesn't say (checked on 6.18).
@@ -75,7 +83,7 @@ public struct Changes: Hashable, Sendable {
 
     public var isEmpty: Bool { events.isEmpty && !overflowed }
 
-    /// The links that were changed, or whose addresses were.
+    /// The links that were changed, or whose addresses, qdiscs or filters were.
     public var interfaces: Set<UInt32> {
         Set(events.lazy.filter { !$0.isRoute }.map(\.interface))
     }
@@ -131,6 +139,12 @@ extension Changes.Event {
                 if type == RTA.interface { interface = try value.number() }
             }
             self.interface = interface
+        case RTM_NEWQDISC, RTM_DELQDISC:
+            kind = Int(header.nlmsg_type) == RTM_NEWQDISC ? .qdisc : .qdiscRemoved
+            interface = UInt32(bitPattern: try payload.load(tcmsg.self).tcm_ifindex)
+        case RTM_NEWTFILTER, RTM_DELTFILTER:
+            kind = Int(header.nlmsg_type) == RTM_NEWTFILTER ? .filter : .filterRemoved
+            interface = UInt32(bitPattern: try payload.load(tcmsg.self).tcm_ifindex)
         default: return nil
         }
     }

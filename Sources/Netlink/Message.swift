@@ -9,6 +9,10 @@ public enum Message: Hashable, Sendable {
     case route(Route)
     case routeRemoved(Route)
     case statistics(LinkStatistics)
+    case qdisc(Qdisc)
+    case qdiscRemoved(Qdisc)
+    case filter(TrafficFilter)
+    case filterRemoved(TrafficFilter)
     /// A message, or an address family, that this module doesn't interpret: its type and bytes.
     case other(UInt16, [UInt8])
 
@@ -21,6 +25,10 @@ public enum Message: Hashable, Sendable {
         case RTM_NEWROUTE where payload.isIPv4: self = .route(try Route(payload))
         case RTM_DELROUTE where payload.isIPv4: self = .routeRemoved(try Route(payload))
         case RTM_NEWSTATS: self = .statistics(try LinkStatistics(payload))
+        case RTM_NEWQDISC: self = .qdisc(try Qdisc(payload))
+        case RTM_DELQDISC: self = .qdiscRemoved(try Qdisc(payload))
+        case RTM_NEWTFILTER: self = .filter(try TrafficFilter(payload))
+        case RTM_DELTFILTER: self = .filterRemoved(try TrafficFilter(payload))
         default: self = .other(type, payload.array())
         }
     }
@@ -29,6 +37,7 @@ public enum Message: Hashable, Sendable {
 extension Message {
     public var link: Link? { if case .link(let link) = self { link } else { nil } }
     public var route: Route? { if case .route(let route) = self { route } else { nil } }
+    public var filter: TrafficFilter? { if case .filter(let filter) = self { filter } else { nil } }
     public var statistics: LinkStatistics? {
         if case .statistics(let statistics) = self { statistics } else { nil }
     }
