@@ -33,8 +33,12 @@ let package = Package(
         .target(name: "Netlink", dependencies: ["CMnl"], swiftSettings: strictAndSafe),
         .target(name: "KernelDataPlane", dependencies: ["Netlink", "Tunnels"], swiftSettings: strict),
         .target(
-            name: "BPFDataPlane", dependencies: ["CBPF", "Netlink"],
-            swiftSettings: strictAndSafe),
+            name: "BPFDataPlane", dependencies: ["CBPF", "KernelDataPlane", "Netlink", "Tunnels"],
+            exclude: [
+                "Programs/ecn.h", "Programs/egress.h", "Programs/ingress.h", "Programs/ip.h", "Programs/maps.h",
+                "Programs/path_mtu.h", "Programs/tunnel.bpf.c", "Programs/tunnel.h", "Programs/wire.h",
+            ],
+            resources: [.embedInCode("Programs/tunnel.bpf.o")], swiftSettings: strictAndSafe),
         .target(name: "TunnelStore", dependencies: ["Tunnels", "Migrations", grdb], swiftSettings: strict),
         .target(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
@@ -48,7 +52,7 @@ let package = Package(
         .executableTarget(
             name: "tunneld",
             dependencies: [
-                "TunnelAPI", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", arguments, log,
+                "TunnelAPI", "BPFDataPlane", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", arguments, log,
             ],
             swiftSettings: strict),
         // The kernel's rules in memory, for tests of what plans for it.

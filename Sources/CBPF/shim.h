@@ -14,6 +14,8 @@
 #include <linux/capability.h>
 #include <linux/if_tun.h>
 
+#include "../BPFDataPlane/Programs/tunnel.h"
+
 // glibc shows these only under _GNU_SOURCE, which Swift's importer doesn't define, or not at all.
 extern int capget(cap_user_header_t header, cap_user_data_t data);
 extern const char *strerrorname_np(int errnum);

@@ -44,8 +44,8 @@ package protocol Carrier: AnyObject {
 package struct FoundWays {
     /// nil where there is no way; a link that isn't named keeps what it has.
     package var paths: [UInt32: UnderlayPath?] = [:]
-    /// All links there are with an ifindex of our choice.
-    package var links: Set<UInt32> = []
+    /// All links there are with an ifindex of our choice, and whether each is up.
+    package var links: [UInt32: Bool] = [:]
     /// Whether links, addresses or routes that aren't ours may have changed since the last look.
     package var isNews = false
 }

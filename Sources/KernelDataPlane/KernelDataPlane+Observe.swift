@@ -50,7 +50,10 @@ extension KernelDataPlane {
             if let link = state.link(of: tunnel.id) { found.paths[UInt32(bitPattern: link.ifindex)] = .some(path) }
         }
         guard carrier.needsPaths else { return }
-        found.links = Set(mtus.keys.filter { $0 >= Self.firstIndex })
+        for link in state.links {
+            let index = UInt32(bitPattern: link.ifindex)
+            if index >= Self.firstIndex { found.links[index] = link.isUp }
+        }
         carrier.follow(found)
     }
 

@@ -80,7 +80,7 @@ extension KernelDataPlane {
     /// The same from what was looked up before. A look-up for each of a thousand remotes costs more than all the rest
     /// of a look, so what may have changed is looked up again a part at a time, and until then taken as it was.
     func knownWays(for lookups: Set<PathLookup>) throws(NetlinkError) -> [PathLookup: KnownWay] {
-        if underlay.take() { routeAge += 1 }
+        if watch.takeUnderlay() { routeAge += 1 }
         let outdated = lookups.filter { knownWays[$0]?.age != routeAge }
         let due = Array(outdated.prefix(Self.lookupsInLook))
         hasMoreToSee = outdated.count > due.count

@@ -13,7 +13,7 @@ public final class KernelDataPlane: DataPlane {
     /// Link groups in use, as far as seen.
     var groups: Set<UInt32> = []
     let modules: ModuleWatch
-    let underlay: UnderlayWatch
+    let watch: HostWatch
     /// What each look-up of a remote ended at.
     var knownWays: [PathLookup: KnownWay] = [:]
     /// Counts up when routes may have changed, so that what was looked up before is outdated.
@@ -23,21 +23,24 @@ public final class KernelDataPlane: DataPlane {
     public internal(set) var hasMoreToSee = false
 
     /// The kernel's own count begins at 1 and won't get here.
-    static let firstIndex: UInt32 = 1 << 20
+    package static let firstIndex: UInt32 = 1 << 20
+
+    /// The group of our links.
+    package static var linkGroup: UInt32 { Mark.group }
 
     /// With the kernel's own `ipip`.
     ///
     /// - Throws: where netlink can't be had at all.
     public convenience init(
         host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter(),
-        underlay: UnderlayWatch = UnderlayWatch()
+        watch: HostWatch = HostWatch()
     ) throws(TunnelProblem) {
-        try self.init(carrier: IPIPCarrier(), host: host, counters: counters, underlay: underlay)
+        try self.init(carrier: IPIPCarrier(), host: host, counters: counters, watch: watch)
     }
 
     /// - Throws: where netlink can't be had at all.
     package init(
-        carrier: any Carrier, host: HostFiles, counters: ChangeCounter, underlay: UnderlayWatch
+        carrier: any Carrier, host: HostFiles, counters: ChangeCounter, watch: HostWatch
     ) throws(TunnelProblem) {
         self.carrier = carrier
         do throws(NetlinkError) {
@@ -47,7 +50,7 @@ public final class KernelDataPlane: DataPlane {
         }
         self.counters = counters
         modules = ModuleWatch(host)
-        self.underlay = underlay
+        self.watch = watch
     }
 
     public func forget() {
@@ -56,6 +59,14 @@ public final class KernelDataPlane: DataPlane {
 
     public func newlyLoadedModules() -> [String] {
         modules.takeLoaded()
+    }
+
+    /// Whether this kernel has `ipip`, or loads it now: it is asked to make a link that can't be.
+    public var isSupported: Bool {
+        var link = Link(index: Self.firstIndex, name: "tunneld-probe", info: .ipip(IPTunnel(local: .any, remote: .any)))
+        link.mtu = .max
+        guard case .failure(let error)? = try? socket.execute([.createLink(link)]).first else { return true }
+        return error.code != .notSupported
     }
 
     func takeIndex() -> UInt32 {
