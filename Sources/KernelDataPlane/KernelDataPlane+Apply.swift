@@ -19,7 +19,7 @@ extension KernelDataPlane {
             return plans.map { _ in .failure(TunnelProblem(error)) }
         }
         let deleted = deletionResults(of: plans, outcomes: outcomes[..<deletions.count])
-        let gone = deleted.compactMap { (try? $1.get()) == nil ? nil : UInt32(bitPattern: $0) }
+        let gone = deleted.filter(\.value.isSuccess).map { UInt32(bitPattern: $0.key) }
         if !gone.isEmpty { carrier.forget(gone) }
         var position = deletions.count
         return zip(plans, messages).map { plan, messages in
@@ -138,7 +138,7 @@ extension KernelDataPlane {
     }
 }
 
-extension NetlinkSocket.Outcome {
+extension Result {
     fileprivate var isSuccess: Bool {
         if case .success = self { true } else { false }
     }

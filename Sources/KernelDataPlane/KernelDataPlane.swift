@@ -63,7 +63,7 @@ public final class KernelDataPlane: DataPlane {
 
     /// Whether this kernel has `ipip`, or loads it now: it is asked to make a link that can't be.
     public var isSupported: Bool {
-        var link = Link(index: Self.firstIndex, name: "tunneld-probe", info: .ipip(IPTunnel(local: .any, remote: .any)))
+        var link = Link(name: "tunneld-probe", info: .ipip(IPTunnel(local: .any, remote: .any)))
         link.mtu = .max
         guard case .failure(let error)? = try? socket.execute([.createLink(link)]).first else { return true }
         return error.code != .notSupported
