@@ -11,7 +11,10 @@ extension BPFCarrier {
         } catch {
             throw TunnelProblem(error)
         }
-        if watch.takeFilters() { try findIncomplete() }
+        if watch.takeFilters() {
+            try findIncomplete()
+            restoreEndpoints()
+        }
     }
 
     /// Asks for the filter of each device and underlay.
@@ -24,11 +27,22 @@ extension BPFCarrier {
                     programs.isEgress(outcome.filter) ? nil : index
                 })
             let bare = try underlays.bare()
-            for (index, configuration) in configurations where underlays.links(of: configuration).contains(where: bare.contains) {
+            for (index, configuration) in configurations
+            where underlays.links(of: configuration).contains(where: bare.contains) {
                 incomplete.insert(index)
             }
         } catch {
             throw TunnelProblem(error)
+        }
+    }
+
+    /// Which tunnel has which endpoints is known to the ingress program alone. Where no link had it when this daemon took
+    /// over, that map is a new one.
+    private func restoreEndpoints() {
+        guard let known = try? programs.endpoints.entries() else { return }
+        let indexes = Set(known.map(\.value))
+        for (index, configuration) in configurations where !indexes.contains(index) {
+            try? programs.endpoints.set(index, for: configuration.endpoint, .new)
         }
     }
 

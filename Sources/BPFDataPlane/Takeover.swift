@@ -12,7 +12,10 @@ struct Takeover {
     init(_ socket: NetlinkSocket) throws(NetlinkError) {
         let links = try socket.qdiscs(kind: Qdisc.clsact).map(\.interface)
         let requests = links.flatMap { link in
-            [Request.readFilter(TunnelPrograms.egressPlace(on: link)), .readFilter(TunnelPrograms.ingressPlace(on: link))]
+            [
+                Request.readFilter(TunnelPrograms.egressPlace(on: link)),
+                .readFilter(TunnelPrograms.ingressPlace(on: link)),
+            ]
         }
         let filters = try socket.execute(requests).map(\.filter)
         for (position, link) in links.enumerated() {

@@ -61,14 +61,6 @@ public final class KernelDataPlane: DataPlane {
         modules.takeLoaded()
     }
 
-    /// Whether this kernel has `ipip`, or loads it now: it is asked to make a link that can't be.
-    public var isSupported: Bool {
-        var link = Link(name: "tunneld-probe", info: .ipip(IPTunnel(local: .any, remote: .any)))
-        link.mtu = .max
-        guard case .failure(let error)? = try? socket.execute([.createLink(link)]).first else { return true }
-        return error.code != .notSupported
-    }
-
     func takeIndex() -> UInt32 {
         defer { nextIndex = nextIndex == UInt32(Int32.max) ? Self.firstIndex : nextIndex + 1 }
         return nextIndex
@@ -85,5 +77,19 @@ extension KernelDataPlane {
     /// To be called once, early: looks at the kernel come often, and each needs a few MiB.
     public static func prepareProcess() {
         Allocator.keepFreedPages()
+    }
+}
+
+extension KernelDataPlane {
+    /// Whether this kernel has `ipip`, or loads it now: it is asked to make a link that can't be.
+    public static func isSupported() -> Bool {
+        var link = Link(name: "tunneld-probe", info: .ipip(IPTunnel(local: .any, remote: .any)))
+        link.mtu = .max
+        do throws(NetlinkError) {
+            try NetlinkSocket().execute(.createLink(link))
+            return true
+        } catch {
+            return error.code != .notSupported
+        }
     }
 }

@@ -20,13 +20,12 @@ enum DataPlanes {
         case .kernel: return try kernel(host, changes, watch)
         case .bpf: return try programs(host, changes, watch)
         case .auto:
-            let plane = try kernel(host, changes, watch)
-            guard !plane.plane.isSupported else { return plane }
+            guard !KernelDataPlane.isSupported() else { return try kernel(host, changes, watch) }
             do throws(TunnelProblem) {
                 return try programs(host, changes, watch)
             } catch {
                 logger.warning("this host can carry no tunnels", metadata: ["problem": "\(error.detail)"])
-                return plane
+                return try kernel(host, changes, watch)
             }
         }
     }
