@@ -52,7 +52,8 @@ let package = Package(
         .executableTarget(
             name: "tunneld",
             dependencies: [
-                "TunnelAPI", "BPFDataPlane", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", arguments, log,
+                "TunnelAPI", "BPFDataPlane", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels",
+                arguments, log,
             ],
             swiftSettings: strict),
         // The kernel's rules in memory, for tests of what plans for it.
