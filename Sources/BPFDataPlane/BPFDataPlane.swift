@@ -21,15 +21,28 @@ public struct BPFDataPlane {
             let carrier = try BPFCarrier(socket: socket, programs: programs, watch: watch, changes: changes)
             plane = try KernelDataPlane(carrier: carrier, host: host, counters: changes, watch: watch)
             counters = BPFCounters(programs.counters)
-        } catch let error as BPFError {
-            throw TunnelProblem(error)
-        } catch let error as NetlinkError {
-            throw TunnelProblem(error)
-        } catch let error as TunnelProblem {
-            throw error
         } catch {
-            throw TunnelProblem(.kernelRefused, "\(error)")
+            throw Self.problem(error)
         }
+    }
+
+    /// What stands in the way of programs on this host, in words; nil when nothing does. Found out by trying.
+    public static func obstacle() -> String? {
+        BPFSupport.obstacle(
+            loading: ProgramObject.tunnelImage, name: "tunneld-trial", index: KernelDataPlane.firstIndex - 1)?
+            .description
+    }
+
+    private static func problem(_ error: any Error) -> TunnelProblem {
+        guard !(error is NetlinkError), let obstacle = obstacle() else {
+            return switch error {
+            case let error as BPFError: TunnelProblem(error)
+            case let error as NetlinkError: TunnelProblem(error)
+            case let error as TunnelProblem: error
+            default: TunnelProblem(.kernelRefused, "\(error)")
+            }
+        }
+        return TunnelProblem(.kindUnsupported, "eBPF can't carry tunnels here: \(obstacle).")
     }
 
     /// Takes away what a daemon with this data plane left on links that aren't ours, for one that has another.

@@ -51,11 +51,11 @@ public struct BPFMap<Key: BitwiseCopyable & Sendable, Value: BitwiseCopyable & S
 
 extension LoadedMap {
     func expect(key: Int, value: Int, isPerCPU: Bool) throws(BPFError) {
-        guard layout.keySize == key, layout.valueSize == value, self.isPerCPU == isPerCPU else {
+        guard layout.keySize == key, layout.valueSize == value, layout.isPerCPU == isPerCPU else {
             throw BPFError(
                 operation: "use map \(name)", errno: EINVAL,
                 log: "its keys have \(layout.keySize) and values \(layout.valueSize) bytes, not \(key) and \(value)"
-                    + (self.isPerCPU == isPerCPU ? "" : "; per CPU: \(self.isPerCPU)"))
+                    + (layout.isPerCPU == isPerCPU ? "" : "; per CPU: \(layout.isPerCPU)"))
         }
     }
 }

@@ -19,15 +19,21 @@ enum LibraryLog {
     }()
 
     /// Runs `body`, one at a time in the process, and answers what libbpf said meanwhile.
-    static func collecting<Value>(_ body: () -> Value) -> (Value, log: String) {
-        redirected
-        return turn.withLock { _ in
-            let value = body()
+    static func collecting<Value: Sendable>(_ body: () -> Value) -> (Value, log: String) {
+        turn.withLock { _ in
+            text.withLock { $0 = "" }
+            let value = redirecting(body)
             let log = text.withLock { text in
                 defer { text = "" }
                 return text
             }
             return (value, log)
         }
+    }
+
+    /// Runs `body` without a word on the standard error.
+    static func redirecting<Value>(_ body: () -> Value) -> Value {
+        redirected
+        return body()
     }
 }

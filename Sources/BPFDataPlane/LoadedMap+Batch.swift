@@ -1,4 +1,5 @@
 internal import CBPF
+internal import Netlink
 
 // Many entries in one system call (since 5.6). Where the map's type can't, or the kernel, one after another.
 
@@ -38,20 +39,33 @@ extension LoadedMap {
     func writeAll(_ entries: RawEntries, count: Int, _ update: BPFUpdate) throws(BPFError) {
         guard count > 0 else { return }
         try check(entries.keys, entries.values, count: count)
-        var options = options
-        options.elem_flags = update.rawValue
-        var done = UInt32(count)
-        let result = unsafe bpf_map_update_batch(descriptor.number, entries.keys, entries.values, &done, &options)
-        guard result < 0 else { return }
-        let errno = cbpf_errno()
-        guard Self.isUnable(errno) else {
+        var done = UInt32(0)
+        do throws(BPFError) {
+            // The system call takes no condition (generic_map_update_batch).
+            if update == .any, try writeBatch(entries, count: count, done: &done) { return }
+            for index in 0..<count {
+                done = UInt32(index)
+                let (key, value) = (
+                    entries.keys.part(index, of: layout.keySize), entries.values.part(index, of: valueBytes)
+                )
+                try write(key, value, update)
+            }
+        } catch {
             throw BPFError(
-                operation: "write \(count) entries to map \(name)", errno: errno, log: "after \(done) of them")
+                operation: "write \(count) entries to map \(name)", errno: error.code.rawValue,
+                log: "after \(done) of them")
         }
-        for index in 0..<count {
-            try write(
-                entries.keys.part(index, of: layout.keySize), entries.values.part(index, of: valueBytes), update)
-        }
+    }
+
+    /// False when the kernel can't.
+    private func writeBatch(_ entries: RawEntries, count: Int, done: inout UInt32) throws(BPFError) -> Bool {
+        var options = options
+        done = UInt32(count)
+        let result = unsafe bpf_map_update_batch(descriptor.number, entries.keys, entries.values, &done, &options)
+        guard result < 0 else { return true }
+        let errno = cbpf_errno()
+        if Self.isUnable(errno) { return false }
+        throw BPFError(operation: "", errno: errno)
     }
 
     /// Removes entries; those that aren't there count as removed.

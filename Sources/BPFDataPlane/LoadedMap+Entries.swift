@@ -1,13 +1,21 @@
 internal import CBPF
 
 /// When a write to a map holds.
-public enum BPFUpdate: UInt64, Sendable {
+public enum BPFUpdate: Hashable, Sendable {
     /// Whether the key is there or not (`BPF_ANY`).
-    case any = 0
+    case any
     /// Only a new key; `EEXIST` otherwise (`BPF_NOEXIST`).
-    case new = 1
+    case new
     /// Only a key that is there; `ENOENT` otherwise (`BPF_EXIST`).
-    case existing = 2
+    case existing
+
+    var flags: UInt64 {
+        switch self {
+        case .any: UInt64(BPF_ANY)
+        case .new: UInt64(BPF_NOEXIST)
+        case .existing: UInt64(BPF_EXIST)
+        }
+    }
 }
 
 /// Entries as bytes, back to back; how long each is, the map knows.
@@ -29,7 +37,7 @@ extension LoadedMap {
     func write(_ key: [UInt8], _ value: [UInt8], _ update: BPFUpdate) throws(BPFError) {
         try check(key, value)
         try calling("write to map \(name)") {
-            unsafe bpf_map_update_elem(descriptor.number, key, value, update.rawValue)
+            unsafe bpf_map_update_elem(descriptor.number, key, value, update.flags)
         }
     }
 

@@ -20,6 +20,8 @@ public struct LoadedMap: Sendable {
     /// Its number in the kernel.
     public let id: UInt32
     public let layout: Layout
+    /// The bytes of all values of an entry, as the kernel copies them: those of each possible CPU, each padded to 8.
+    let valueBytes: Int
     let descriptor: Descriptor
 
     /// Finds a map by its number.
@@ -39,20 +41,23 @@ public struct LoadedMap: Sendable {
             type: info.type, keySize: Int(info.key_size), valueSize: Int(info.value_size),
             capacity: Int(info.max_entries), flags: info.map_flags)
         self.descriptor = descriptor
+        guard layout.isPerCPU else {
+            valueBytes = layout.valueSize
+            return
+        }
+        // The kernel writes as many bytes as there are CPUs, whatever we have room for.
+        let cpus = try calling("count the CPUs for map \(name)") { Self.possibleCPUs }
+        valueBytes = Int(cpus) * ((layout.valueSize + 7) & ~7)
     }
 
+    /// How many CPUs there can be, whether on or off; it never changes. Negative where /sys isn't there to tell.
+    static let possibleCPUs = LibraryLog.redirecting { libbpf_num_possible_cpus() }
+}
+
+extension LoadedMap.Layout {
     /// Whether each CPU has values of its own in it.
     var isPerCPU: Bool {
         [BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY]
-            .contains { $0.rawValue == layout.type }
+            .contains { $0.rawValue == type }
     }
-
-    /// The bytes of all values of an entry, as the kernel copies them: those of each possible CPU, each padded to 8.
-    var valueBytes: Int { isPerCPU ? Self.possibleCPUs * cpuStride : layout.valueSize }
-
-    /// From one CPU's value to the next one's.
-    var cpuStride: Int { (layout.valueSize + 7) & ~7 }
-
-    /// How many CPUs there can be, whether on or off; it never changes. 1 where /sys isn't there to tell.
-    static let possibleCPUs = LibraryLog.collecting { max(1, Int(libbpf_num_possible_cpus())) }.0
 }

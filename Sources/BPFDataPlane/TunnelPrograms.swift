@@ -17,7 +17,7 @@ struct TunnelPrograms {
     ///
     /// - Parameter maps: those of programs that run already, to go on with.
     init(reusing maps: [LoadedMap]) throws(BPFError) {
-        let object = try ProgramObject(loading: PackageResources.tunnel_bpf_o, name: "tunneld", reusing: maps)
+        let object = try ProgramObject(loading: ProgramObject.tunnelImage, name: "tunneld", reusing: maps)
         func map(_ name: String) throws(BPFError) -> LoadedMap {
             guard let map = object.map(named: name) else { throw .missing(name) }
             return map

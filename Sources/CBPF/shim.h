@@ -13,11 +13,14 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
+// The layouts that the programs and the daemon share.
+#include "../BPFDataPlane/Programs/tunnel.h"
 
 #include "../BPFDataPlane/Programs/tunnel.h"
 
 // glibc shows these only under _GNU_SOURCE, which Swift's importer doesn't define, or not at all.
 extern int capget(cap_user_header_t header, cap_user_data_t data);
+extern int capset(cap_user_header_t header, const cap_user_data_t data);
 extern const char *strerrorname_np(int errnum);
 extern int vasprintf(char **text, const char *format, va_list arguments);
 
@@ -25,6 +28,7 @@ extern int vasprintf(char **text, const char *format, va_list arguments);
 static inline int cbpf_errno(void) { return errno; }
 static inline int cbpf_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 static inline int cbpf_open(const char *path) { return open(path, O_RDWR | O_CLOEXEC); }
+static inline int cbpf_open_to_read(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
 
 /// TUNSETIFINDEX: the ifindex of the device that TUNSETIFF will create.
 static inline int cbpf_tun_set_index(int fd, unsigned int index) { return ioctl(fd, TUNSETIFINDEX, &index); }

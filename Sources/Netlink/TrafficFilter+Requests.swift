@@ -26,7 +26,8 @@ extension Request {
         Request("delete \(place.text)", type: RTM_DELTFILTER, place.body())
     }
 
-    /// Answers with `.filter`; `ENOENT` when it isn't there, `EINVAL` without a `clsact`, `ENODEV` (`tc filter get`).
+    /// Answers with `.filter`; `ENOENT` when it isn't there but another is, `EINVAL` when none is there or no `clsact`,
+    /// `ENODEV` (`tc filter get`).
     public static func readFilter(_ place: FilterPlace) -> Request {
         Request("read \(place.text)", type: RTM_GETTFILTER, place.body())
     }

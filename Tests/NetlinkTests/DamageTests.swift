@@ -11,6 +11,8 @@ import Testing
         (RTM_NEWADDR, Captured.address), (RTM_DELADDR, Captured.peerAddress),
         (RTM_NEWROUTE, Captured.linkRoute),
         (RTM_DELROUTE, Captured.gatewayRoute), (RTM_NEWSTATS, Captured.statistics),
+        (RTM_NEWQDISC, Captured.clsact), (RTM_NEWTFILTER, Captured.filter),
+        (RTM_DELTFILTER, Captured.filterPriority),
     ]
     static let datagrams =
         bodies.map { type, body in [UInt8].message(type, sequence: 1, body) }
@@ -61,7 +63,10 @@ import Testing
                 datagram = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
                 // A header that fits, so that more than the length is looked at.
                 if length >= 16, Bool.random(using: &random) {
-                    let types = [RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWSTATS, Int(NLMSG_ERROR)]
+                    let types = [
+                        RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWSTATS, RTM_NEWQDISC, RTM_NEWTFILTER,
+                        Int(NLMSG_ERROR),
+                    ]
                     let type = types[Int.random(in: 0..<types.count, using: &random)]
                     datagram = .message(type, sequence: 1, Array(datagram.dropFirst(16)))
                 }
