@@ -44,7 +44,9 @@ extension KernelDataPlane {
         found.isNews = routeAge != followedAge
         followedAge = routeAge
         for (tunnel, lookup) in zip(followers, lookups) {
-            let way = ways[lookup]?.way
+            // What wasn't looked up yet goes on as it does.
+            guard let known = ways[lookup] else { continue }
+            let way = known.way
             let path = way?.route.interface.flatMap { mtus[$0] }.flatMap { way?.path(linkMTU: $0) }
             if tunnel.definition.mtu == nil { state.paths[tunnel.id] = path }
             if let link = state.link(of: tunnel.id) { found.paths[UInt32(bitPattern: link.ifindex)] = .some(path) }

@@ -82,19 +82,20 @@ extension KernelDataPlane {
     func knownWays(for lookups: Set<PathLookup>) throws(NetlinkError) -> [PathLookup: KnownWay] {
         if watch.takeUnderlay() { routeAge += 1 }
         let outdated = lookups.filter { knownWays[$0]?.age != routeAge }
-        let due = Array(outdated.prefix(Self.lookupsInLook))
+        let due = Array(outdated.prefix(lookupsInLook))
         hasMoreToSee = outdated.count > due.count
         if !due.isEmpty {
             let found = try ways(for: due)
             for lookup in due { knownWays[lookup] = KnownWay(way: found[lookup], age: routeAge) }
         }
-        if knownWays.count > 2 * lookups.count + Self.lookupsInLook {
+        if knownWays.count > 2 * lookups.count + lookupsInLook {
             knownWays = knownWays.filter { lookups.contains($0.key) }
         }
         return knownWays
     }
 
-    private static let lookupsInLook = 128
+    /// Packets wait for a carrier that must know; an MTU may follow later.
+    private var lookupsInLook: Int { carrier.needsPaths ? 4096 : 128 }
 
     /// Asks once for each remote, however many tunnels have it.
     private func ways(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Way] {
