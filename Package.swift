@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "Netlink", dependencies: ["CMnl"], swiftSettings: strictAndSafe),
         .target(name: "KernelDataPlane", dependencies: ["Netlink", "Tunnels"], swiftSettings: strict),
         .target(
-            name: "BPFDataPlane", dependencies: ["CBPF", "Netlink"],
+            name: "BPFDataPlane", dependencies: ["CBPF", "KernelDataPlane", "Netlink", "Tunnels"],
             // The C source; CBPF has tunnel.h.
             exclude: ["ecn", "egress", "ingress", "ip", "maps", "path_mtu", "tunnel", "wire"].map { "Programs/\($0).h" }
                 + ["Programs/tunnel.bpf.c"],
@@ -51,7 +51,8 @@ let package = Package(
         .executableTarget(
             name: "tunneld",
             dependencies: [
-                "TunnelAPI", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", arguments, log,
+                "TunnelAPI", "BPFDataPlane", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels",
+                arguments, log,
             ],
             swiftSettings: strict),
         // The kernel's rules in memory, for tests of what plans for it.

@@ -8,7 +8,7 @@ public final class ChangeCounter: Sendable {
 
     public var value: Int { count.load(ordering: .relaxed) }
 
-    func add(_ changes: Int) {
+    package func add(_ changes: Int) {
         count.wrappingAdd(changes, ordering: .relaxed)
     }
 }

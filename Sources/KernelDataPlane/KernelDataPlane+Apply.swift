@@ -7,7 +7,7 @@ extension KernelDataPlane {
         if isFirstCreate { modules.beforeCreate() }
         defer { if isFirstCreate { modules.afterCreate() } }
 
-        let messages = plans.map { self.messages(for: $0) }
+        let messages = messages(for: plans)
         let deletions = self.deletions(for: plans)
         let requests = deletions + messages.flatMap(\.requests)
         counters.add(deletions.count + messages.reduce(0) { $0 + $1.changes })
@@ -15,9 +15,12 @@ extension KernelDataPlane {
         do throws(NetlinkError) {
             outcomes = try socket.execute(requests)
         } catch {
+            if carrier.makesLinksItself { discard(messages) }
             return plans.map { _ in .failure(TunnelProblem(error)) }
         }
         let deleted = deletionResults(of: plans, outcomes: outcomes[..<deletions.count])
+        let gone = deleted.filter(\.value.isSuccess).map { UInt32(bitPattern: $0.key) }
+        if !gone.isEmpty { carrier.forget(gone) }
         var position = deletions.count
         return zip(plans, messages).map { plan, messages in
             if plan.operations == [.delete], let ifindex = plan.ifindex {
@@ -32,35 +35,59 @@ extension KernelDataPlane {
     private struct Messages {
         let index: UInt32
         var requests: [Request] = []
+        /// Why there are none.
+        var failure: CarrierError?
+        /// Whether the plan makes the link.
+        var isCreate = false
         /// How many of them change something.
         var changes: Int { max(0, requests.count - 1) }
     }
 
-    /// All but deletes. The last one reads the link, so that the answer tells what there is.
-    private func messages(for plan: TunnelPlan) -> Messages {
-        guard plan.operations != [.delete] else { return Messages(index: 0) }
-        var messages = Messages(index: plan.ifindex.map { UInt32(bitPattern: $0) } ?? takeIndex())
-        for operation in plan.operations {
-            messages.requests += requests(for: operation, on: messages.index, of: plan)
+    private func messages(for plans: [TunnelPlan]) -> [Messages] {
+        let paths = paths(ofLinksIn: plans)
+        return plans.map { plan in
+            var messages = Messages(
+                index: plan.ifindex.map { UInt32(bitPattern: $0) } ?? takeIndex(), isCreate: plan.ifindex == nil)
+            do throws(CarrierError) {
+                messages.requests = try requests(for: plan, on: messages.index, paths)
+            } catch {
+                messages.failure = error
+            }
+            return messages
         }
-        messages.requests.append(.readLink(messages.index))
-        return messages
     }
 
-    private func requests(for operation: Operation, on index: UInt32, of plan: TunnelPlan) -> [Request] {
+    /// All but deletes. The last one reads the link, so that the answer tells what there is.
+    private func requests(
+        for plan: TunnelPlan, on index: UInt32, _ paths: [PathLookup: UnderlayPath]
+    ) throws(CarrierError) -> [Request] {
+        guard plan.operations != [.delete] else { return [] }
+        var requests: [Request] = []
+        for operation in plan.operations {
+            requests += try self.requests(for: operation, on: index, of: plan, paths)
+        }
+        return requests + [.readLink(index)]
+    }
+
+    private func requests(
+        for operation: Operation, on index: UInt32, of plan: TunnelPlan, _ paths: [PathLookup: UnderlayPath]
+    ) throws(CarrierError) -> [Request] {
         switch operation {
         case .create(let name, _, let parameters, let mtu, let up):
-            var link = Link(index: index, name: name.text, info: .ipip(IPTunnel(parameters)))
-            link.mtu = mtu.map { UInt32($0) }
-            link.group = Mark.group
+            let link = NewLink(
+                index: index, name: name.text, parameters: parameters, mtu: mtu,
+                path: PathLookup(parameters).flatMap { paths[$0] })
             // Up at the end: a link that comes up with IPv6 gets a link-local address, which ipip can't carry, and
             // which makes creating many links quadratic. Neither that nor an alias is taken in a create.
-            return [
-                .createLink(link), .setLink(index, LinkChange(ipv6AddressGeneration: .off)),
+            return try carrier.make(link) + [
+                .setLink(index, LinkChange(ipv6AddressGeneration: .off)),
                 .setLink(index, LinkChange(up: up, alias: Mark.alias(of: plan.tunnel))),
             ]
         case .change(_, let parameters):
-            return [.changeLink(Link(index: index, info: .ipip(IPTunnel(parameters))))]
+            let link = NewLink(
+                index: index, name: plan.name, parameters: parameters, mtu: nil,
+                path: PathLookup(parameters).flatMap { paths[$0] })
+            return try carrier.change(link)
         case .mark:
             return [.setLink(index, LinkChange(alias: Mark.alias(of: plan.tunnel), group: Mark.group))]
         case .rename(let name): return [.setLink(index, LinkChange(name: name.text))]
@@ -77,6 +104,11 @@ extension KernelDataPlane {
     private func result(
         of plan: TunnelPlan, _ messages: Messages, _ outcomes: ArraySlice<NetlinkSocket.Outcome>
     ) -> Result<AppliedLink?, TunnelProblem> {
+        switch messages.failure {
+        case .refused(let error)?: return .failure(explain(error, in: plan))
+        case .problem(let problem)?: return .failure(problem)
+        case nil: break
+        }
         for (request, outcome) in zip(messages.requests, outcomes) {
             // A kernel without IPv6, or a link too small for it, needs none of it switched off.
             guard case .failure(let error) = outcome, !error.isAbsence(in: request),
@@ -84,10 +116,7 @@ extension KernelDataPlane {
             else { continue }
             let problem = explain(error, in: plan)
             // A create that stopped leaves no link.
-            if plan.ifindex == nil, case .success? = outcomes.first {
-                counters.add(1)
-                _ = try? socket.execute(.deleteLink(messages.index))
-            }
+            if carrier.makesLinksItself || outcomes.first?.isSuccess == true { discard([messages]) }
             return .failure(problem)
         }
         guard case .success(let answer)? = outcomes.last, case .link(let link)? = answer.first else {
@@ -97,6 +126,21 @@ extension KernelDataPlane {
             AppliedLink(
                 ifindex: Int32(bitPattern: link.index), mtu: Int(link.mtu ?? 0),
                 isUp: link.flags.contains(.up)))
+    }
+
+    /// Takes away the links that creates have made before they stopped.
+    private func discard(_ messages: [Messages]) {
+        let made = messages.filter { $0.isCreate && $0.failure == nil }.map(\.index)
+        guard !made.isEmpty else { return }
+        counters.add(made.count)
+        _ = try? socket.execute(made.map { .deleteLink($0) })
+        carrier.forget(made)
+    }
+}
+
+extension Result {
+    fileprivate var isSuccess: Bool {
+        if case .success = self { true } else { false }
     }
 }
 

@@ -32,10 +32,10 @@ extension KernelDataPlane {
     private func obstacle(name: InterfaceName?, _ parameters: LinkParameters?) -> TunnelProblem? {
         guard let links = try? socket.links() else { return nil }
         if let name, let link = links.first(where: { $0.name == name.text }) {
-            return .nameTaken(by: ObservedLink(link))
+            return .nameTaken(by: observed(link))
         }
         guard let endpoints = parameters?.endpoints else { return nil }
-        let observed = links.lazy.map { ObservedLink($0) }
+        let observed = links.lazy.map { self.observed($0) }
         return observed.first { $0.parameters?.endpoints == endpoints }.map { .endpointsTaken(by: $0) }
     }
 

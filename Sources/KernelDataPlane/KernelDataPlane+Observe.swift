@@ -3,25 +3,58 @@ public import Tunnels
 
 extension KernelDataPlane {
     public func observe(for tunnels: [Tunnel]) throws(TunnelProblem) -> ObservedState {
+        try carrier.look()
         do throws(NetlinkError) {
             groups = []
             var links = try socket.links(into: [ObservedLink]()) { links, link in
                 noteUse(of: link)
-                links.append(ObservedLink(link))
+                links.append(observed(link))
             }
             var owned: [UInt32: Int] = [:]
             for (position, link) in links.enumerated() where link.owner != nil || link.remains != nil {
                 owned[UInt32(bitPattern: link.ifindex)] = position
             }
             if !owned.isEmpty { try readAddressesAndRoutes(of: owned, into: &links) }
-            let mtus = Dictionary(links.map { (UInt32(bitPattern: $0.ifindex), $0.mtu) }) { first, _ in first
-            }
-            let followers = tunnels.filter { $0.definition.mtu == nil }
-            let paths = try knownPaths(of: followers, mtuOf: { mtus[$0] })
-            return ObservedState(links: links, paths: paths, claimedBy: tunnels)
+            var state = ObservedState(links: links, claimedBy: tunnels)
+            try findPaths(of: tunnels, in: &state)
+            return state
         } catch {
             throw TunnelProblem(error)
         }
+    }
+
+    func observed(_ link: Link) -> ObservedLink {
+        var observed = ObservedLink(
+            link, parameters: link.tunnel.map { LinkParameters($0) } ?? carrier.parameters(of: link))
+        observed.isWhole = carrier.isWhole(link.index)
+        if observed.owner == nil, observed.remains == nil, carrier.hasBegun(link.index) {
+            observed.remains = .group(alias: link.alias ?? "")
+        }
+        return observed
+    }
+
+    private func findPaths(of tunnels: [Tunnel], in state: inout ObservedState) throws(NetlinkError) {
+        let followers = tunnels.filter { carrier.needsPaths || $0.definition.mtu == nil }
+        let lookups = followers.map { tunnel in
+            PathLookup(tunnel.definition) { state.link(named: $0).map { UInt32(bitPattern: $0.ifindex) } }
+        }
+        let ways = try knownWays(for: Set(lookups))
+        let mtus = Dictionary(state.links.map { (UInt32(bitPattern: $0.ifindex), $0.mtu) }) { first, _ in first }
+        var found = FoundWays()
+        found.isNews = routeAge != followedAge
+        followedAge = routeAge
+        for (tunnel, lookup) in zip(followers, lookups) {
+            let way = ways[lookup]?.way
+            let path = way?.route.interface.flatMap { mtus[$0] }.flatMap { way?.path(linkMTU: $0) }
+            if tunnel.definition.mtu == nil { state.paths[tunnel.id] = path }
+            if let link = state.link(of: tunnel.id) { found.paths[UInt32(bitPattern: link.ifindex)] = .some(path) }
+        }
+        guard carrier.needsPaths else { return }
+        for link in state.links {
+            let index = UInt32(bitPattern: link.ifindex)
+            if index >= Self.firstIndex { found.links[index] = link.isUp }
+        }
+        carrier.follow(found)
     }
 
     private func readAddressesAndRoutes(
@@ -58,7 +91,7 @@ extension KernelDataPlane {
         if let underlay = tunnel.definition.underlay { requests.append(.readLink(named: underlay.text)) }
         // One that isn't there is no error: then the plan makes it, or names the underlay that's missing.
         var links = try socket.execute(requests).compactMap { outcome in
-            (try? outcome.get())?.first?.link.map { ObservedLink($0) }
+            (try? outcome.get())?.first?.link.map { observed($0) }
         }
         guard let position = links.firstIndex(where: { $0.ifindex == Int32(bitPattern: index) }) else {
             return ObservedState(links: links)

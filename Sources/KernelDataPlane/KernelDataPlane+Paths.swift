@@ -5,98 +5,140 @@ public import Tunnels
 struct PathLookup: Hashable {
     let remote: IPv4Address
     let mark: UInt32?
-    let underlay: InterfaceName?
+    /// The underlay's ifindex; nil for whichever the route names.
+    let underlay: UInt32?
 
-    init(_ definition: TunnelDefinition) {
+    /// nil for a link without a remote.
+    init?(_ parameters: LinkParameters) {
+        guard let remote = parameters.remote else { return nil }
+        self.remote = remote
+        mark = parameters.fwmark == 0 ? nil : parameters.fwmark
+        underlay = parameters.underlay == 0 ? nil : UInt32(bitPattern: parameters.underlay)
+    }
+
+    /// - Parameter index: of a link by its name.
+    init(_ definition: TunnelDefinition, indexOf index: (String) -> UInt32?) {
         remote = definition.remote
         mark = definition.fwmark
-        underlay = definition.underlay
+        underlay = definition.underlay.flatMap { index($0.text) }
     }
 }
 
 /// What a look-up found, and when.
-struct KnownRoute {
-    /// nil where there was no way.
-    let route: Route?
+struct KnownWay {
+    /// nil where there was none.
+    let way: Way?
     /// `KernelDataPlane.routeAge` at that time.
     let age: Int
+}
+
+/// The kernel's answer to a look-up.
+struct Way {
+    /// The entry of the table that matched.
+    let route: Route
+    /// What the kernel takes as source of packets that go there; nil unless the carrier needs it.
+    let source: IPv4Address?
+
+    /// - Parameter linkMTU: of the link that it leaves by.
+    func path(linkMTU: Int) -> UnderlayPath? {
+        guard let index = route.interface else { return nil }
+        return UnderlayPath(
+            ifindex: Int32(bitPattern: index), mtu: route.mtu.map { Int($0) } ?? linkMTU,
+            prefixLength: Int(route.prefixLength), source: source)
+    }
 }
 
 extension KernelDataPlane {
     public func paths(of tunnels: [Tunnel]) throws(TunnelProblem) -> [TunnelID: UnderlayPath] {
         do throws(NetlinkError) {
-            return paths(of: tunnels, by: try routes(for: tunnels.map { PathLookup($0.definition) }), mtuOf: readMTU)
+            let underlays = try indexes(of: tunnels.compactMap(\.definition.underlay?.text))
+            let lookups = tunnels.map { PathLookup($0.definition) { underlays[$0] } }
+            let paths = paths(by: try ways(for: lookups))
+            return Dictionary(
+                zip(tunnels.map(\.id), lookups).compactMap { id, lookup in paths[lookup].map { (id, $0) } }
+            ) {
+                first, _ in first
+            }
         } catch {
             throw TunnelProblem(error)
         }
     }
 
+    /// The ways that links need which the plans make or change.
+    func paths(ofLinksIn plans: [TunnelPlan]) -> [PathLookup: UnderlayPath] {
+        guard carrier.needsPaths else { return [:] }
+        let lookups = plans.flatMap(\.operations).compactMap { operation in
+            switch operation {
+            case .create(_, _, let parameters, _, _), .change(_, let parameters): PathLookup(parameters)
+            default: nil
+            }
+        }
+        // Where the kernel can't be asked there is no way for now; the next look asks again.
+        return paths(by: (try? ways(for: lookups)) ?? [:])
+    }
+
     /// The same from what was looked up before. A look-up for each of a thousand remotes costs more than all the rest
     /// of a look, so what may have changed is looked up again a part at a time, and until then taken as it was.
-    func knownPaths(
-        of tunnels: [Tunnel], mtuOf: (UInt32) -> Int?
-    ) throws(NetlinkError) -> [TunnelID: UnderlayPath] {
-        let lookups = Set(tunnels.map { PathLookup($0.definition) })
-        if underlay.take() { routeAge += 1 }
-        let outdated = lookups.filter { knownRoutes[$0]?.age != routeAge }
+    func knownWays(for lookups: Set<PathLookup>) throws(NetlinkError) -> [PathLookup: KnownWay] {
+        if watch.takeUnderlay() { routeAge += 1 }
+        let outdated = lookups.filter { knownWays[$0]?.age != routeAge }
         let due = Array(outdated.prefix(Self.lookupsInLook))
         hasMoreToSee = outdated.count > due.count
         if !due.isEmpty {
-            let found = try routes(for: due)
-            for lookup in due { knownRoutes[lookup] = KnownRoute(route: found[lookup], age: routeAge) }
+            let found = try ways(for: due)
+            for lookup in due { knownWays[lookup] = KnownWay(way: found[lookup], age: routeAge) }
         }
-        if knownRoutes.count > 2 * lookups.count + Self.lookupsInLook {
-            knownRoutes = knownRoutes.filter { lookups.contains($0.key) }
+        if knownWays.count > 2 * lookups.count + Self.lookupsInLook {
+            knownWays = knownWays.filter { lookups.contains($0.key) }
         }
-        return paths(of: tunnels, by: knownRoutes.compactMapValues(\.route), mtuOf: mtuOf)
+        return knownWays
     }
 
     private static let lookupsInLook = 128
 
     /// Asks once for each remote, however many tunnels have it.
-    private func routes(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Route] {
+    private func ways(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Way] {
         let lookups = Array(Set(lookups))
-        let underlays = try indexes(of: lookups.compactMap(\.underlay))
-        let outcomes = try socket.execute(
-            lookups.map { lookup in
-                let underlay = lookup.underlay.flatMap { underlays[$0] }
-                return .lookUpRoute(
-                    to: IPv4(lookup.remote), mark: lookup.mark, interface: underlay, matching: .entry)
-            })
-        var found: [PathLookup: Route] = [:]
-        for (lookup, outcome) in zip(lookups, outcomes) {
-            // No way to the remote is no error here: there may be one later.
-            if case .success(let messages) = outcome { found[lookup] = messages.first?.route }
-            // By an underlay that has no route the kernel takes the remote to be on the link itself.
-            if found[lookup] == nil, let index = lookup.underlay.flatMap({ underlays[$0] }) {
-                found[lookup] = Route(.any, prefixLength: 0, interface: index)
+        func answers(_ matching: RouteLookup) throws(NetlinkError) -> [Route?] {
+            try socket.execute(
+                lookups.map { lookup in
+                    .lookUpRoute(
+                        to: IPv4(lookup.remote), mark: lookup.mark, interface: lookup.underlay, matching: matching)
+                }
+            ).map { outcome in
+                // No way to the remote is no error here: there may be one later.
+                (try? outcome.get())?.first?.route
             }
+        }
+        let entries = try answers(.entry)
+        let sources = try carrier.needsPaths ? answers(.destination).map { $0?.preferredSource } : []
+        var found: [PathLookup: Way] = [:]
+        for (position, lookup) in lookups.enumerated() {
+            // By an underlay that has no route the kernel takes the remote to be on the link itself.
+            let onLink = lookup.underlay.map { Route(.any, prefixLength: 0, interface: $0) }
+            guard let route = entries[position] ?? onLink else { continue }
+            let source = sources.isEmpty ? nil : sources[position]
+            found[lookup] = Way(route: route, source: source.map { IPv4Address($0) })
         }
         return found
     }
 
-    private func indexes(of names: [InterfaceName]) throws(NetlinkError) -> [InterfaceName: UInt32] {
+    private func indexes(of names: [String]) throws(NetlinkError) -> [String: UInt32] {
         let names = Array(Set(names))
-        var indexes: [InterfaceName: UInt32] = [:]
-        for (name, outcome) in zip(names, try socket.execute(names.map { .readLink(named: $0.text) })) {
+        var indexes: [String: UInt32] = [:]
+        for (name, outcome) in zip(names, try socket.execute(names.map { .readLink(named: $0) })) {
             if case .success(let messages) = outcome { indexes[name] = messages.first?.link?.index }
         }
         return indexes
     }
 
-    private func paths(
-        of tunnels: [Tunnel], by routes: [PathLookup: Route], mtuOf: (UInt32) -> Int?
-    ) -> [TunnelID: UnderlayPath] {
-        var paths: [TunnelID: UnderlayPath] = [:]
-        for tunnel in tunnels {
-            guard let route = routes[PathLookup(tunnel.definition)], let index = route.interface,
-                let linkMTU = mtuOf(index)
-            else { continue }
-            paths[tunnel.id] = UnderlayPath(
-                ifindex: Int32(bitPattern: index), mtu: route.mtu.map { Int($0) } ?? linkMTU,
-                prefixLength: Int(route.prefixLength))
+    private func paths(by ways: [PathLookup: Way]) -> [PathLookup: UnderlayPath] {
+        var mtus: [UInt32: Int] = [:]
+        return ways.compactMapValues { way in
+            guard let index = way.route.interface else { return nil }
+            if mtus[index] == nil { mtus[index] = readMTU(of: index) }
+            return mtus[index].flatMap { way.path(linkMTU: $0) }
         }
-        return paths
     }
 
     private func readMTU(of index: UInt32) -> Int? {

@@ -1,10 +1,11 @@
 internal import Netlink
 public import Tunnels
 
-/// Tunnels carried by the kernel's own `ipip`, in the network namespace of the thread that opened it.
+/// Tunnels as links of the kernel, in the network namespace of the thread that opened it.
 public final class KernelDataPlane: DataPlane {
-    public let kind = DataPlaneKind.kernel
+    public var kind: DataPlaneKind { carrier.kind }
 
+    let carrier: any Carrier
     let socket: NetlinkSocket
     let counters: ChangeCounter
     /// The ifindex of the next link. We choose them, so that a link, its addresses and its routes share one send.
@@ -12,21 +13,36 @@ public final class KernelDataPlane: DataPlane {
     /// Link groups in use, as far as seen.
     var groups: Set<UInt32> = []
     let modules: ModuleWatch
-    let underlay: UnderlayWatch
+    let watch: HostWatch
     /// What each look-up of a remote ended at.
-    var knownRoutes: [PathLookup: KnownRoute] = [:]
+    var knownWays: [PathLookup: KnownWay] = [:]
     /// Counts up when routes may have changed, so that what was looked up before is outdated.
     var routeAge = 0
+    /// The `routeAge` that the carrier knows.
+    var followedAge = -1
     public internal(set) var hasMoreToSee = false
 
     /// The kernel's own count begins at 1 and won't get here.
-    static let firstIndex: UInt32 = 1 << 20
+    package static let firstIndex: UInt32 = 1 << 20
+
+    /// The group of our links.
+    package static var linkGroup: UInt32 { Mark.group }
+
+    /// With the kernel's own `ipip`.
+    ///
+    /// - Throws: where netlink can't be had at all.
+    public convenience init(
+        host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter(),
+        watch: HostWatch = HostWatch()
+    ) throws(TunnelProblem) {
+        try self.init(carrier: IPIPCarrier(), host: host, counters: counters, watch: watch)
+    }
 
     /// - Throws: where netlink can't be had at all.
-    public init(
-        host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter(),
-        underlay: UnderlayWatch = UnderlayWatch()
+    package init(
+        carrier: any Carrier, host: HostFiles, counters: ChangeCounter, watch: HostWatch
     ) throws(TunnelProblem) {
+        self.carrier = carrier
         do throws(NetlinkError) {
             socket = try NetlinkSocket()
         } catch {
@@ -34,7 +50,7 @@ public final class KernelDataPlane: DataPlane {
         }
         self.counters = counters
         modules = ModuleWatch(host)
-        self.underlay = underlay
+        self.watch = watch
     }
 
     public func forget() {
@@ -61,5 +77,19 @@ extension KernelDataPlane {
     /// To be called once, early: looks at the kernel come often, and each needs a few MiB.
     public static func prepareProcess() {
         Allocator.keepFreedPages()
+    }
+}
+
+extension KernelDataPlane {
+    /// Whether this kernel has `ipip`, or loads it now: it is asked to make a link that can't be.
+    public static func isSupported() -> Bool {
+        var link = Link(name: "tunneld-probe", info: .ipip(IPTunnel(local: .any, remote: .any)))
+        link.mtu = .max
+        do throws(NetlinkError) {
+            try NetlinkSocket().execute(.createLink(link))
+            return true
+        } catch {
+            return error.code != .notSupported
+        }
     }
 }

@@ -11,8 +11,8 @@ public final class KernelMonitor: Sendable {
         let fileDescriptor: Int32
         let monitor: Mutex<LinkMonitor>
 
-        init() throws(NetlinkError) {
-            let monitor = try LinkMonitor()
+        init(filters: Bool) throws(NetlinkError) {
+            let monitor = try LinkMonitor(trafficControl: filters)
             fileDescriptor = monitor.fileDescriptor
             self.monitor = Mutex(monitor)
         }
@@ -31,15 +31,17 @@ public final class KernelMonitor: Sendable {
     /// How often events were lost.
     public var overflows: Int { overflowCounter.load(ordering: .relaxed) }
 
-    private let underlay: UnderlayWatch
+    private let watch: HostWatch
 
     /// Listens in the network namespace of the thread that calls, from now on.
     ///
-    /// - Parameter underlay: the data plane's.
-    public init(underlay: UnderlayWatch) throws(TunnelProblem) {
-        self.underlay = underlay
+    /// - Parameters:
+    ///   - watch: the data plane's.
+    ///   - filters: whether it listens for changes of qdiscs and filters too.
+    public init(watch: HostWatch, filters: Bool = false) throws(TunnelProblem) {
+        self.watch = watch
         do throws(NetlinkError) {
-            ear = try Ear()
+            ear = try Ear(filters: filters)
         } catch {
             throw TunnelProblem(error)
         }
@@ -71,7 +73,7 @@ public final class KernelMonitor: Sendable {
     public func arm() {
         state.withLock { state in
             while let changes = ear.monitor.withLock({ try? $0.read() }), !changes.isEmpty {
-                underlay.mark(changes)
+                watch.mark(changes)
                 if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
             }
             if state.isSuspended { state.source?.resume() }

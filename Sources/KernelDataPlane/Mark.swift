@@ -23,7 +23,8 @@ enum Mark {
     /// Whose a link is, where group and alias say so both, and what is left of the mark, where one of them does. A
     /// link that doesn't have an ifindex of our choice was made by somebody else, who copied one.
     static func read(_ link: Link) -> (owner: TunnelID?, remains: MarkRemains?) {
-        guard link.kind == IPTunnel.kind, link.index >= KernelDataPlane.firstIndex else { return (nil, nil) }
+        guard let kind = link.kind, DataPlaneKind.allLinkKinds.contains(kind), link.index >= KernelDataPlane.firstIndex
+        else { return (nil, nil) }
         let isInGroup = link.group.map { (group...lastGroup).contains($0) } ?? false
         guard let tunnel = tunnel(named: link.alias) else {
             return (nil, isInGroup ? .group(alias: link.alias ?? "") : nil)

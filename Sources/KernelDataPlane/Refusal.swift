@@ -1,9 +1,9 @@
-internal import Netlink
-internal import Tunnels
+package import Netlink
+package import Tunnels
 
 extension TunnelProblem {
     /// What a failed request means to the user.
-    init(_ error: NetlinkError, kind: TunnelKind = .ipip) {
+    package init(_ error: NetlinkError, kind: TunnelKind = .ipip) {
         let errno = error.code.description
         switch error.code {
         case .permissionDenied:

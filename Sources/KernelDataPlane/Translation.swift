@@ -81,11 +81,16 @@ extension Route {
 
 extension ObservedLink {
     /// Without addresses and routes, which other messages tell.
-    init(_ link: Link) {
+    init(_ link: Link, parameters: LinkParameters?) {
         let mark = Mark.read(link)
         self.init(
             ifindex: Int32(bitPattern: link.index), name: link.name ?? "", kind: link.kind ?? "",
             owner: mark.owner, remains: mark.remains, isUp: link.flags.contains(.up), mtu: Int(link.mtu ?? 0),
-            parameters: link.tunnel.map { LinkParameters($0) })
+            parameters: parameters)
+    }
+
+    /// With what the link itself tells of its parameters.
+    init(_ link: Link) {
+        self.init(link, parameters: link.tunnel.map { LinkParameters($0) })
     }
 }

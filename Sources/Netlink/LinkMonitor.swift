@@ -113,6 +113,14 @@ public struct Changes: Hashable, Sendable {
 extension Changes.Event {
     public var isRoute: Bool { routeProtocol != nil }
 
+    /// Whether it is of a qdisc or filter.
+    public var isTrafficControl: Bool {
+        switch kind {
+        case .qdisc, .qdiscRemoved, .filter, .filterRemoved: true
+        default: false
+        }
+    }
+
     public var routeProtocol: RouteProtocol? {
         switch kind {
         case .route(let proto), .routeRemoved(let proto): proto

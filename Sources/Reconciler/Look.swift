@@ -53,14 +53,15 @@ extension Reconciler {
         }
     }
 
-    /// Deletes links of ours that no tunnel has, and those that stand in another tunnel's place.
+    /// Deletes links of ours that no tunnel has, and those that stand in another tunnel's place or are another data
+    /// plane's.
     ///
     /// - Returns: whether tunnels lost their links by it, so that the kernel is to be read again.
     private func tidy(_ observed: ObservedState) -> Bool {
         let unwanted = prune(observed, keeping: Set(managed.keys))
-        let misplaced = evictions(from: observed, for: managed.values.map(\.tunnel))
+        let misplaced = evictions(from: observed, for: managed.values.map(\.tunnel), on: plane.kind)
         delete(unwanted, because: "no tunnel has it")
-        delete(misplaced, because: "it stands in another tunnel's place")
+        delete(misplaced, because: "it stands in another tunnel's place, or is another data plane's")
         return !misplaced.isEmpty
     }
 

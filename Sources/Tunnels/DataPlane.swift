@@ -61,8 +61,40 @@ public struct LinkCounters: Hashable, Sendable {
 
     public var rx = Direction()
     public var tx = Direction()
+    /// What the errors and drops of both directions were, where the data plane can tell.
+    public var reasons: [DropReason: UInt64] = [:]
 
     public init() {}
+}
+
+/// Why a packet wasn't carried, as the eBPF programs count it.
+public enum DropReason: String, Sendable, CaseIterable {
+    /// The outer header's length or checksum is wrong.
+    case rxOuterHeader = "rx_outer_header"
+    /// A fragment of an outer packet: a program can't put them together.
+    case rxFragment = "rx_fragment"
+    /// The inner packet isn't IPv4.
+    case rxNotIPv4 = "rx_not_ipv4"
+    /// The inner packet is too short, or its lengths are wrong.
+    case rxInnerHeader = "rx_inner_header"
+    /// Congestion was marked on a packet that can't bear the mark (RFC 6040).
+    case rxECN = "rx_ecn"
+    /// The tunnel is switched off.
+    case rxDown = "rx_down"
+    /// The kernel couldn't strip the outer header.
+    case rxFailed = "rx_failed"
+    case txNotIPv4 = "tx_not_ipv4"
+    case txInnerHeader = "tx_inner_header"
+    /// Too big for the path; the sender was told, where that may be.
+    case txTooBig = "tx_too_big"
+    /// There is no route to the remote.
+    case txNoRoute = "tx_no_route"
+    /// The route to the remote leads into the tunnel itself.
+    case txLoop = "tx_loop"
+    /// To be segmented inside another tunnel's header, other than IPIP.
+    case txNested = "tx_nested"
+    /// The kernel couldn't add the outer header.
+    case txFailed = "tx_failed"
 }
 
 /// Reads counters; apart from the data plane, so that reads never wait for writes.

@@ -5,6 +5,8 @@ public enum Difference: Hashable, Sendable {
     case mark(MarkRemains)
     case name(desired: String, observed: String)
     case parameter(field: String, desired: String, observed: String)
+    /// What carries the link's packets is gone.
+    case programs
     case mtu(desired: Int, observed: Int)
     case up(desired: Bool)
     case addressMissing(InterfaceAddress)
@@ -20,6 +22,7 @@ public enum Difference: Hashable, Sendable {
         case .mark(.group(let alias)): ("alias", "tunneld's", alias)
         case .name(let desired, let observed): ("name", desired, observed)
         case .parameter(let field, let desired, let observed): (field, desired, observed)
+        case .programs: ("programs", "attached", "missing")
         case .mtu(let desired, let observed): ("mtu", "\(desired)", "\(observed)")
         case .up(let desired): ("enabled", "\(desired)", "\(!desired)")
         case .addressMissing(let address): ("addresses", "\(address)", "absent")
@@ -58,6 +61,7 @@ public func differences(
         found.append(.name(desired: definition.name.text, observed: link.name))
     }
     found += parameterDifferences(desired: parameters, observed: link.parameters)
+    if !link.isWhole { found.append(.programs) }
     if let mtu = definition.mtu ?? followedMTU, mtu != link.mtu {
         found.append(.mtu(desired: mtu, observed: link.mtu))
     }

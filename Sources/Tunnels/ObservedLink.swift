@@ -61,6 +61,8 @@ public struct ObservedLink: Hashable, Sendable {
     /// What is left of our mark, where somebody took a part of it away.
     public var remains: MarkRemains?
     public var isUp: Bool
+    /// Whether all is in place that carries its packets, as far as that is apart from the link.
+    public var isWhole = true
     public var mtu: Int
     /// nil unless the kind is a tunnel we know.
     public var parameters: LinkParameters?
@@ -95,11 +97,14 @@ public struct UnderlayPath: Hashable, Sendable {
     public var mtu: Int
     /// The length of the prefix that matched.
     public var prefixLength: Int
+    /// What the outer packets of a tunnel with no local address come from; nil where the data plane needn't know.
+    public var source: IPv4Address?
 
-    public init(ifindex: Int32, mtu: Int, prefixLength: Int) {
+    public init(ifindex: Int32, mtu: Int, prefixLength: Int, source: IPv4Address? = nil) {
         self.ifindex = ifindex
         self.mtu = mtu
         self.prefixLength = prefixLength
+        self.source = source
     }
 }
 

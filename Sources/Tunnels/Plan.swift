@@ -92,9 +92,12 @@ public func prune(_ observed: ObservedState, keeping tunnels: Set<TunnelID>) -> 
     }
 }
 
-/// Deletes for links of ours that stand in another tunnel's place: under its name, or with its endpoints. They are made
-/// again in their own; two in each other's place couldn't be moved one after another.
-public func evictions(from observed: ObservedState, for tunnels: [Tunnel]) -> [TunnelPlan] {
+/// Deletes for links of ours that stand in another tunnel's place, under its name or with its endpoints, and for those
+/// of another data plane. They are made again in their own; two in each other's place couldn't be moved one after
+/// another.
+public func evictions(
+    from observed: ObservedState, for tunnels: [Tunnel], on plane: DataPlaneKind
+) -> [TunnelPlan] {
     var names: [String: TunnelID] = [:]
     var endpoints: [LinkParameters.Endpoints: TunnelID] = [:]
     for tunnel in tunnels {
@@ -106,7 +109,7 @@ public func evictions(from observed: ObservedState, for tunnels: [Tunnel]) -> [T
         guard let owner = link.owner else { return nil }
         let holder = names[link.name] ?? owner
         let peer = link.parameters.flatMap { endpoints[$0.endpoints] } ?? owner
-        return holder == owner && peer == owner
+        return holder == owner && peer == owner && link.kind == plane.linkKind
             ? nil : .delete(owner, name: link.name, ifindex: link.ifindex)
     }
 }
@@ -136,7 +139,7 @@ private func closing(
             // Going down takes the routes away, so all of them are added again below.
             operations += [.setUp(false), .rename(to: definition.name)]
             wasDown = true
-        case .parameter:
+        case .parameter, .programs:
             if !isChanged { operations.append(.change(kind: definition.kind, parameters: parameters)) }
             isChanged = true
         case .mtu(let desired, _): operations.append(.setMTU(desired))

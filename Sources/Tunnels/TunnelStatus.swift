@@ -1,9 +1,20 @@
 /// Which mechanism carries a tunnel's packets.
-public enum DataPlaneKind: String, Sendable {
+public enum DataPlaneKind: String, Sendable, CaseIterable {
     /// The kernel's own `ipip`.
     case kernel
     /// A TUN device and eBPF programs.
     case bpf
+
+    /// The driver of its links, as `ip -d link` names it.
+    public var linkKind: String {
+        switch self {
+        case .kernel: "ipip"
+        case .bpf: "tun"
+        }
+    }
+
+    /// The drivers of our links, whichever data plane made them.
+    public static let allLinkKinds = Set(allCases.map(\.linkKind))
 }
 
 /// What became of a tunnel in the kernel, as last seen.

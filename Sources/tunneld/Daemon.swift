@@ -23,26 +23,24 @@ struct Daemon {
         self.settings = settings
         let logger = Logger.daemon(settings)
         self.logger = logger
-        if settings.dataPlane == .bpf {
-            throw Failure("this version has no bpf data plane; use --data-plane kernel")
-        }
         KernelDataPlane.prepareProcess()
         do {
             let store = try TunnelStore(path: settings.database)
             // Tokens over a connection of their own: who asks with one never waits for the writer.
             let tokens = try TunnelStore(path: settings.database, as: .visitor)
             claim = try NamespaceClaim()
-            let underlay = UnderlayWatch()
+            let watch = HostWatch()
             let changes = ChangeCounter()
-            let plane = try KernelDataPlane(counters: changes, underlay: underlay)
-            let monitor = try KernelMonitor(underlay: underlay)
-            let reconciler = Reconciler(store: store, plane: plane, logger: logger)
+            let carrying = try DataPlanes.open(settings.dataPlane, changes: changes, watch: watch, logger: logger)
+            let (kind, counters) = (carrying.plane.kind, carrying.counters)
+            let monitor = try KernelMonitor(watch: watch, filters: kind == .bpf)
+            let reconciler = Reconciler(store: store, plane: carrying.plane, logger: logger)
             let reader = try KernelReader()
-            let sampler = Sampler(source: try KernelCounters(), directory: reconciler.directory)
+            let sampler = Sampler(source: counters, directory: reconciler.directory)
             let statistics = StatisticsSource()
             let api = API(
                 API.Sources(
-                    reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: Version.text,
+                    reconciler: reconciler, sampler: sampler, dataPlane: kind, version: Version.text,
                     tokens: { () throws(StoreError) in try tokens.tokens() }, host: { HostFiles().report() },
                     links: { () throws(TunnelProblem) in try reader.links() },
                     routes: { () throws(TunnelProblem) in try reader.routes() },

@@ -14,13 +14,13 @@ final class Host {
     let namespace: NetworkNamespace
     let plane: KernelDataPlane
     let changes = ChangeCounter()
-    let underlay = UnderlayWatch()
+    let watch = HostWatch()
 
     init() throws {
         let namespace = try NetworkNamespace()
-        let (changes, underlay) = (changes, underlay)
+        let (changes, watch) = (changes, watch)
         self.namespace = namespace
-        plane = try namespace.run { try KernelDataPlane(counters: changes, underlay: underlay) }
+        plane = try namespace.run { try KernelDataPlane(counters: changes, watch: watch) }
         // The first link of its kind loads ipip, and its fallback device appears in every namespace.
         try ip(
             "link add first type ipip remote 172.16.255.254", "link delete first", "link set lo up",

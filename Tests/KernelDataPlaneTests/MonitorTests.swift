@@ -46,8 +46,8 @@ extension OnTheKernel {
                 $0.routes = [try route("10.20.0.0/16")]
             }
             try host.settle(wanted)
-            let underlay = host.underlay
-            let monitor = try host.namespace.run { try KernelMonitor(underlay: underlay) }
+            let watch = host.watch
+            let monitor = try host.namespace.run { try KernelMonitor(watch: watch) }
             let bell = Bell()
             monitor.start { bell.ring() }
             monitor.arm()

@@ -28,15 +28,15 @@ import Tunnels
         var (first, second) = (link(of: one), link(of: two, id: id(2)))
         second.ifindex = first.ifindex + 1
         let tunnels = [tunnel(one), tunnel(two, id: id(2))]
-        #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels).isEmpty)
+        #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel).isEmpty)
         (first.name, second.name) = (second.name, first.name)
-        let swapped = evictions(from: ObservedState(links: [first, second]), for: tunnels)
+        let swapped = evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel)
         #expect(swapped.map(\.ifindex) == [first.ifindex, second.ifindex])
         (first.name, second.name) = (second.name, first.name)
         (first.parameters, second.parameters) = (second.parameters, first.parameters)
-        #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels).count == 2)
+        #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel).count == 2)
         first.owner = nil
         second.owner = nil
-        #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels).isEmpty)
+        #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel).isEmpty)
     }
 }

@@ -1,0 +1,86 @@
+internal import CBPF
+internal import KernelDataPlane
+internal import Netlink
+internal import Tunnels
+
+extension BPFCarrier {
+    func look() throws(TunnelProblem) {
+        do throws(BPFError) {
+            let entries = try programs.configurations.entries()
+            configurations = Dictionary(entries.map { ($0.key, $0.value) }) { first, _ in first }
+        } catch {
+            throw TunnelProblem(error)
+        }
+        if watch.takeFilters() {
+            try findIncomplete()
+            restoreEndpoints()
+        }
+    }
+
+    /// Asks for the filter of each device and underlay.
+    private func findIncomplete() throws(TunnelProblem) {
+        let indexes = Array(configurations.keys)
+        do throws(NetlinkError) {
+            let outcomes = try socket.execute(indexes.map { .readFilter(TunnelPrograms.egressPlace(on: $0)) })
+            incomplete = Set(
+                zip(indexes, outcomes).compactMap { index, outcome in
+                    programs.isEgress(outcome.filter) ? nil : index
+                })
+            let bare = try underlays.bare()
+            for (index, configuration) in configurations
+            where underlays.links(of: configuration).contains(where: bare.contains) {
+                incomplete.insert(index)
+            }
+        } catch {
+            throw TunnelProblem(error)
+        }
+    }
+
+    /// Which tunnel has which endpoints is known to the ingress program alone. Where no link had it when this daemon took
+    /// over, that map is a new one.
+    private func restoreEndpoints() {
+        guard let known = try? programs.endpoints.entries() else { return }
+        let indexes = Set(known.map(\.value))
+        for (index, configuration) in configurations where !indexes.contains(index) {
+            try? programs.endpoints.set(index, for: configuration.endpoint, .new)
+        }
+    }
+
+    /// Puts back what somebody took away: the place for filters, the filter, or both.
+    func attachAgain(_ indexes: [UInt32]) {
+        for index in indexes {
+            let requests = programs.attachment(to: index)
+            changes.add(requests.count)
+            // A place that is still there is no error.
+            _ = try? socket.execute(requests)
+            if let configuration = configurations[index] { underlays.attachAgain(underlays.links(of: configuration)) }
+        }
+    }
+
+    func follow(_ ways: FoundWays) {
+        let gone = configurations.keys.filter { ways.links[$0] == nil }
+        if !gone.isEmpty { forget(gone) }
+        if ways.isNews { underlays.readHost() }
+        for (index, path) in ways.paths {
+            guard let former = configurations[index] else { continue }
+            var configuration = former
+            configuration.follow(path)
+            configuration.isUp = ways.links[index] ?? false
+            guard !configuration.isSame(as: former) else { continue }
+            do throws(BPFError) {
+                try programs.configurations.set(configuration, for: index, .existing)
+                configurations[index] = configuration
+                changes.add(1)
+            } catch {
+                // The next look tries again: the path still differs then.
+                continue
+            }
+        }
+        underlays.keep(for: configurations.values)
+    }
+}
+
+extension NetlinkSocket.Outcome {
+    /// The filter that was asked for; nil where there is none.
+    var filter: TrafficFilter? { (try? get())?.first?.filter }
+}

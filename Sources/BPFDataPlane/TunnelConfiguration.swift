@@ -1,0 +1,60 @@
+internal import CBPF
+internal import Netlink
+internal import Tunnels
+
+// What the programs know of a tunnel, and how it is said in a definition's terms. Addresses are in network byte order.
+
+extension tun_config {
+    init(_ parameters: LinkParameters, by path: UnderlayPath?) {
+        self.init()
+        local = parameters.local?.bits.bigEndian ?? 0
+        remote = parameters.remote?.bits.bigEndian ?? 0
+        underlay = UInt32(bitPattern: parameters.underlay)
+        fwmark = parameters.fwmark
+        ttl =
+            switch parameters.ttl {
+            case .inherit: 0
+            case .fixed(let value): value
+            }
+        tos =
+            switch parameters.tos {
+            case .inherit: UInt8(TOS_INHERIT)
+            case .fixed(let value): value
+            }
+        flags = UInt8(TUNNEL_UP) | (parameters.pmtudisc ? UInt8(TUNNEL_PMTUDISC) : 0)
+        follow(path)
+    }
+
+    /// Sends the outer packets that way; nil where there is none.
+    mutating func follow(_ path: UnderlayPath?) {
+        out = path.map { UInt32(bitPattern: $0.ifindex) } ?? 0
+        path_mtu = path.map { UInt32($0.mtu) } ?? path_mtu
+        source = local != 0 ? local : path?.source?.bits.bigEndian ?? source
+    }
+
+    /// Whether what arrives is delivered.
+    var isUp: Bool {
+        get { flags & UInt8(TUNNEL_UP) != 0 }
+        set { flags = newValue ? flags | UInt8(TUNNEL_UP) : flags & ~UInt8(TUNNEL_UP) }
+    }
+
+    func isSame(as other: tun_config) -> Bool { [UInt8](bytesOf: self) == [UInt8](bytesOf: other) }
+
+    var endpoint: tun_endpoint { tun_endpoint(local: local, remote: remote, underlay: underlay) }
+}
+
+extension tun_endpoint {
+    func isSame(as other: tun_endpoint) -> Bool { [UInt8](bytesOf: self) == [UInt8](bytesOf: other) }
+}
+
+extension LinkParameters {
+    init(_ configuration: tun_config) {
+        func address(_ bits: UInt32) -> IPv4Address? { bits == 0 ? nil : IPv4Address(bits: UInt32(bigEndian: bits)) }
+        self.init(
+            local: address(configuration.local), remote: address(configuration.remote),
+            underlay: Int32(bitPattern: configuration.underlay),
+            ttl: configuration.ttl == 0 ? .inherit : .fixed(configuration.ttl),
+            tos: configuration.tos == UInt8(TOS_INHERIT) ? .inherit : .fixed(configuration.tos),
+            pmtudisc: configuration.flags & UInt8(TUNNEL_PMTUDISC) != 0, fwmark: configuration.fwmark)
+    }
+}

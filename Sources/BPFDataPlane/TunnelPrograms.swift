@@ -1,0 +1,74 @@
+internal import CBPF
+internal import Netlink
+internal import Tunnels
+
+/// The two programs in the kernel, with the maps that tell them of tunnels.
+struct TunnelPrograms {
+    private let egress: LoadedProgram
+    private let ingress: LoadedProgram
+    let configurations: BPFMap<UInt32, tun_config>
+    let endpoints: BPFMap<tun_endpoint, UInt32>
+    let states: BPFMap<UInt32, tun_state>
+    let counters: PerCPUCounters<UInt32, tun_counter>
+    let hostAddresses: BPFMap<UInt32, UInt8>
+    let underlays: BPFMap<UInt32, underlay>
+
+    /// Loads the programs of this build.
+    ///
+    /// - Parameter maps: those of programs that run already, to go on with.
+    init(reusing maps: [LoadedMap]) throws(BPFError) {
+        let object = try ProgramObject(loading: ProgramObject.tunnelImage, name: "tunneld", reusing: maps)
+        func map(_ name: String) throws(BPFError) -> LoadedMap {
+            guard let map = object.map(named: name) else { throw .missing(name) }
+            return map
+        }
+        guard let egress = object.program(named: Self.egressName) else { throw .missing(Self.egressName) }
+        guard let ingress = object.program(named: Self.ingressName) else { throw .missing(Self.ingressName) }
+        (self.egress, self.ingress) = (egress, ingress)
+        configurations = try BPFMap(map("tun_config_1"))
+        endpoints = try BPFMap(map("tun_endpoint_1"))
+        states = try BPFMap(map("tun_state_1"))
+        counters = try PerCPUCounters(map("tun_counter_1"))
+        hostAddresses = try BPFMap(map("host_address_1"))
+        underlays = try BPFMap(map("underlay_1"))
+    }
+
+    static let egressName = "tunneld_egress"
+    static let ingressName = "tunneld_ingress"
+
+    /// Ours among the filters of a link ("tu"): behind those of others that chose no priority themselves.
+    private static let priority: UInt16 = 0x7475
+
+    static func egressPlace(on link: UInt32) -> FilterPlace {
+        FilterPlace(interface: link, parent: .egress, priority: priority, handle: 1)
+    }
+
+    static func ingressPlace(on link: UInt32) -> FilterPlace {
+        FilterPlace(interface: link, parent: .ingress, priority: priority, handle: 1)
+    }
+
+    /// What gives a device its program: the place for filters, which may be there already, and the filter.
+    func attachment(to device: UInt32) -> [Request] {
+        [.addClsact(to: device), egressFilter(on: device)]
+    }
+
+    func egressFilter(on device: UInt32) -> Request {
+        .replaceFilter(Self.egressPlace(on: device), program: egress.fileDescriptor, name: Self.egressName)
+    }
+
+    func ingressFilter(on link: UInt32) -> Request {
+        .replaceFilter(Self.ingressPlace(on: link), program: ingress.fileDescriptor, name: Self.ingressName)
+    }
+
+    /// Whether a filter runs the egress program of this build; nil is none.
+    func isEgress(_ filter: TrafficFilter?) -> Bool { filter?.programTag == egress.tag }
+
+    /// Whether a filter runs the ingress program of this build; nil is none.
+    func isIngress(_ filter: TrafficFilter?) -> Bool { filter?.programTag == ingress.tag }
+}
+
+extension BPFError {
+    fileprivate static func missing(_ name: String) -> BPFError {
+        BPFError(operation: "find \(name) in the program object", errno: ENOENT)
+    }
+}

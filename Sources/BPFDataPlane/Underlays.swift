@@ -1,0 +1,111 @@
+internal import CBPF
+internal import KernelDataPlane
+internal import Netlink
+internal import Tunnels
+
+/// The links by which outer packets come in: each has the program that strips their header. They aren't ours, so each
+/// goes back to how it was found when no tunnel uses it.
+final class Underlays {
+    private let socket: NetlinkSocket
+    private let programs: TunnelPrograms
+    private let changes: ChangeCounter
+    /// Those with our program, as the map has them.
+    private var attached: [UInt32: underlay]
+    /// Which link has which of the host's addresses.
+    private var owners: [IPv4: UInt32] = [:]
+
+    init(socket: NetlinkSocket, programs: TunnelPrograms, changes: ChangeCounter) throws(TunnelProblem) {
+        self.socket = socket
+        self.programs = programs
+        self.changes = changes
+        do throws(BPFError) {
+            attached = Dictionary(try programs.underlays.entries().map { ($0.key, $0.value) }) { first, _ in first }
+        } catch {
+            throw TunnelProblem(error)
+        }
+        readHost()
+    }
+
+    /// Reads the host's addresses: a tunnel with any local address takes packets to each of them.
+    func readHost() {
+        guard let addresses = try? socket.addresses() else { return }
+        let ours = addresses.filter { $0.interface < KernelDataPlane.firstIndex }
+        owners = Dictionary(ours.map { ($0.local, $0.interface) }) { first, _ in first }
+        let wanted = Set(addresses.map { $0.local.rawValue.bigEndian })
+        guard let known = try? programs.hostAddresses.keys() else { return }
+        try? programs.hostAddresses.remove(known.filter { !wanted.contains($0) })
+        try? programs.hostAddresses.set(wanted.subtracting(known).map { ($0, 1) })
+    }
+
+    /// The links by which a tunnel's packets may come in: the one they leave by, and the one that has the address they
+    /// come to.
+    func links(of configuration: tun_config) -> Set<UInt32> {
+        var links: Set<UInt32> = configuration.out == 0 ? [] : [configuration.out]
+        if let owner = owners[IPv4(rawValue: UInt32(bigEndian: configuration.source))] { links.insert(owner) }
+        return links.filter { $0 < KernelDataPlane.firstIndex }
+    }
+
+    /// Attaches the program where a new tunnel needs it.
+    func require(_ configuration: tun_config) {
+        for link in links(of: configuration) where attached[link] == nil { attach(to: link) }
+    }
+
+    /// Attaches the program where it is needed, and takes it from where it isn't.
+    func keep(for configurations: some Collection<tun_config>) {
+        let needed = configurations.reduce(into: Set<UInt32>()) { $0.formUnion(links(of: $1)) }
+        for link in needed where attached[link] == nil { attach(to: link) }
+        for link in attached.keys where !needed.contains(link) { detach(from: link) }
+    }
+
+    /// Those that lost the program.
+    func bare() throws(NetlinkError) -> Set<UInt32> {
+        let links = Array(attached.keys)
+        let outcomes = try socket.execute(links.map { .readFilter(TunnelPrograms.ingressPlace(on: $0)) })
+        return Set(zip(links, outcomes).compactMap { programs.isIngress($1.filter) ? nil : $0 })
+    }
+
+    func attachAgain(_ links: Set<UInt32>) {
+        for link in links { attach(to: link) }
+    }
+
+    private func attach(to link: UInt32) {
+        guard let device = (try? socket.execute(.readLink(link)))?.first?.link else { return }
+        changes.add(1)
+        let madePlace = (try? socket.execute(.addClsact(to: link))) != nil
+        var entry = attached[link] ?? underlay()
+        entry.header_bytes = device.hasMACHeader ? UInt8(ETH_HLEN) : 0
+        if madePlace { entry.made_clsact = 1 }
+        do {
+            // The map first: a program that doesn't find its link there lets all pass.
+            try programs.underlays.set(entry, for: link)
+            try socket.execute(programs.ingressFilter(on: link))
+            attached[link] = entry
+        } catch {
+            _ = try? programs.underlays.remove(link)
+        }
+    }
+
+    /// The place for filters goes too, if we made it and nobody else uses it.
+    private func detach(from link: UInt32) {
+        changes.add(1)
+        _ = try? socket.execute(.deleteFilter(TunnelPrograms.ingressPlace(on: link)))
+        if attached[link]?.made_clsact == 1, isUnused(link) { _ = try? socket.execute(.deleteClsact(of: link)) }
+        _ = try? programs.underlays.remove(link)
+        attached[link] = nil
+    }
+
+    private func isUnused(_ link: UInt32) -> Bool {
+        [FilterParent.ingress, .egress].allSatisfy { parent in
+            (try? socket.filters(interface: link, parent: parent).isEmpty) ?? false
+        }
+    }
+}
+
+extension Link {
+    /// Whether its packets begin with a MAC header (`dev_is_mac_header_xmit`).
+    fileprivate var hasMACHeader: Bool {
+        // ARPHRD_PPP, ARPHRD_RAWIP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_IPGRE, ARPHRD_IP6GRE,
+        // ARPHRD_VOID, ARPHRD_NONE
+        ![512, 519, 768, 769, 776, 778, 823, 0xFFFF, 0xFFFE].contains(hardwareType)
+    }
+}
