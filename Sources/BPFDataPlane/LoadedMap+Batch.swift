@@ -39,16 +39,15 @@ extension LoadedMap {
     func writeAll(_ entries: RawEntries, count: Int, _ update: BPFUpdate) throws(BPFError) {
         guard count > 0 else { return }
         try check(entries.keys, entries.values, count: count)
-        var done = UInt32(0)
+        // A batch takes no condition (generic_map_update_batch).
+        var done = update == .any ? writeBatch(entries, count: count) : 0
         do throws(BPFError) {
-            // The system call takes no condition (generic_map_update_batch).
-            if update == .any, try writeBatch(entries, count: count, done: &done) { return }
-            for index in 0..<count {
-                done = UInt32(index)
+            while done < count {
                 let (key, value) = (
-                    entries.keys.part(index, of: layout.keySize), entries.values.part(index, of: valueBytes)
+                    entries.keys.part(done, of: layout.keySize), entries.values.part(done, of: valueBytes)
                 )
                 try write(key, value, update)
+                done += 1
             }
         } catch {
             throw BPFError(
@@ -57,15 +56,13 @@ extension LoadedMap {
         }
     }
 
-    /// False when the kernel can't.
-    private func writeBatch(_ entries: RawEntries, count: Int, done: inout UInt32) throws(BPFError) -> Bool {
+    /// Answers how many went. Why not more, the next one tells when it goes alone.
+    private func writeBatch(_ entries: RawEntries, count: Int) -> Int {
         var options = options
-        done = UInt32(count)
+        var done = UInt32(count)
         let result = unsafe bpf_map_update_batch(descriptor.number, entries.keys, entries.values, &done, &options)
-        guard result < 0 else { return true }
-        let errno = cbpf_errno()
-        if Self.isUnable(errno) { return false }
-        throw BPFError(operation: "", errno: errno)
+        if result >= 0 { return count }
+        return Self.isUnable(cbpf_errno()) ? 0 : min(Int(done), count)
     }
 
     /// Removes entries; those that aren't there count as removed.

@@ -36,10 +36,18 @@ extension LoadedMap {
 
     func write(_ key: [UInt8], _ value: [UInt8], _ update: BPFUpdate) throws(BPFError) {
         try check(key, value)
-        try calling("write to map \(name)") {
-            unsafe bpf_map_update_elem(descriptor.number, key, value, update.flags)
+        var patience = Self.patience
+        while unsafe bpf_map_update_elem(descriptor.number, key, value, update.flags) < 0 {
+            let errno = cbpf_errno()
+            guard errno == ENOMEM, patience > 0 else { throw BPFError(operation: "write to map \(name)", errno: errno) }
+            patience -= 1
+            _ = usleep(1000)
         }
     }
+
+    /// How many milliseconds one write may wait for memory. Since 6.1 a hash table has a small store of free entries for
+    /// each CPU, which the kernel fills again in the background (`bpf_mem_alloc`); many writes in a row can empty it.
+    private static let patience = 100
 
     /// False when the key wasn't there.
     func remove(_ key: [UInt8]) throws(BPFError) -> Bool {

@@ -48,9 +48,9 @@ public enum TunDevice {
 
 /// Why there is no TUN device.
 public enum TunError: Error, Hashable, Sendable {
-    /// `/dev/net/tun` isn't there, as in a container that wasn't given it.
+    /// `/dev/net/tun` isn't there: the module isn't loaded, or it's a container that wasn't given it.
     case noNode
-    /// It is there, and this kernel has no driver for it, built in or as a module (`ENODEV`, `ENXIO`).
+    /// It is there, and this kernel has no driver for it (`ENODEV`, `ENXIO`).
     case noDriver
     /// `EPERM` or `EACCES`: no `CAP_NET_ADMIN` in this network namespace, or a container that may not open the node.
     case notPermitted(String)
@@ -74,7 +74,7 @@ public enum TunError: Error, Hashable, Sendable {
 extension TunError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .noNode: "/dev/net/tun isn't there; a container must be given that device"
+        case .noNode: "/dev/net/tun isn't there: load the module tun; a container must be given that device"
         case .noDriver: "this kernel has no TUN driver (CONFIG_TUN, module tun)"
         case .notPermitted(let step):
             "not permitted: \(step); it takes CAP_NET_ADMIN, and in a container leave to use /dev/net/tun"

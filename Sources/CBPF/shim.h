@@ -16,8 +16,6 @@
 // The layouts that the programs and the daemon share.
 #include "../BPFDataPlane/Programs/tunnel.h"
 
-#include "../BPFDataPlane/Programs/tunnel.h"
-
 // glibc shows these only under _GNU_SOURCE, which Swift's importer doesn't define, or not at all.
 extern int capget(cap_user_header_t header, cap_user_data_t data);
 extern int capset(cap_user_header_t header, const cap_user_data_t data);

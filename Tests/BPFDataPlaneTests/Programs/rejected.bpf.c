@@ -1,4 +1,4 @@
-// What no kernel loads: a helper that none has. Built as trial.bpf.c.
+// What no kernel loads: a helper that none has. Built as trial.bpf.c is.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

@@ -1,5 +1,5 @@
-// What the tests load: it counts packets, for each link on each CPU, and lets them pass. Built as the real one is:
-//   clang -target bpf -O2 -g -c trial.bpf.c -o trial.bpf.o && llvm-strip -g trial.bpf.o
+// What the tests load: it counts packets, for each link on each CPU, and lets them pass. Built
+// with the compiler and flags of scripts/build-bpf.
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
