@@ -16,7 +16,7 @@ public struct BPFDataPlane {
         do {
             let socket = try NetlinkSocket()
             let takeover = try Takeover(socket)
-            let programs = try Self.load(takeover)
+            let programs = try takeover.load()
             changes.add(try takeover.renew(with: programs, socket))
             let carrier = try BPFCarrier(socket: socket, programs: programs, watch: watch, changes: changes)
             plane = try KernelDataPlane(carrier: carrier, host: host, counters: changes, watch: watch)
@@ -54,16 +54,6 @@ public struct BPFDataPlane {
             _ = try socket.execute(takeover.underlays.map { .deleteFilter(TunnelPrograms.ingressPlace(on: $0)) })
         } catch {
             throw TunnelProblem(error)
-        }
-    }
-
-    /// With the maps at work where there are any; new ones where those are laid out otherwise.
-    private static func load(_ takeover: Takeover) throws(BPFError) -> TunnelPrograms {
-        do throws(BPFError) {
-            return try TunnelPrograms(reusing: takeover.maps())
-        } catch {
-            guard error.code == .invalid else { throw error }
-            return try TunnelPrograms(reusing: [])
         }
     }
 }

@@ -30,14 +30,20 @@ struct Takeover {
         }
     }
 
-    /// The maps that those programs use; none where there are none, or where two daemons' programs are mixed.
-    func maps() throws(BPFError) -> [LoadedMap] {
+    /// This build's programs, on the maps of those at work where there are any; on new maps where those of two daemons
+    /// are mixed, or are laid out otherwise.
+    func load() throws(BPFError) -> TunnelPrograms {
         var found: [UInt32: LoadedMap] = [:]
         for id in programIDs {
             for map in try LoadedProgram(id: id).maps() { found[map.id] = map }
         }
-        let names = Set(found.values.map(\.name))
-        return names.count == found.count ? Array(found.values) : []
+        guard Set(found.values.map(\.name)).count == found.count else { return try TunnelPrograms(reusing: [], of: []) }
+        do throws(BPFError) {
+            return try TunnelPrograms(reusing: Array(found.values), of: programIDs)
+        } catch {
+            guard error.code == .invalid else { throw error }
+            return try TunnelPrograms(reusing: [], of: [])
+        }
     }
 
     /// Puts this build's programs in the place of others; each packet meets the old one or the new one.

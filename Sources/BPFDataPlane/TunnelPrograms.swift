@@ -6,6 +6,8 @@ internal import Tunnels
 struct TunnelPrograms {
     private let egress: LoadedProgram
     private let ingress: LoadedProgram
+    /// Programs of a former daemon that use the same maps.
+    private let takenOver: Set<UInt32>
     let configurations: BPFMap<UInt32, tun_config>
     let endpoints: BPFMap<tun_endpoint, UInt32>
     let states: BPFMap<UInt32, tun_state>
@@ -15,8 +17,11 @@ struct TunnelPrograms {
 
     /// Loads the programs of this build.
     ///
-    /// - Parameter maps: those of programs that run already, to go on with.
-    init(reusing maps: [LoadedMap]) throws(BPFError) {
+    /// - Parameters:
+    ///   - maps: those of programs that run already, to go on with.
+    ///   - running: the numbers of these programs.
+    init(reusing maps: [LoadedMap], of running: Set<UInt32>) throws(BPFError) {
+        takenOver = running
         let object = try ProgramObject(loading: ProgramObject.tunnelImage, name: "tunneld", reusing: maps)
         func map(_ name: String) throws(BPFError) -> LoadedMap {
             guard let map = object.map(named: name) else { throw .missing(name) }
@@ -36,7 +41,8 @@ struct TunnelPrograms {
     static let egressName = "tunneld_egress"
     static let ingressName = "tunneld_ingress"
 
-    /// Ours among the filters of a link ("tu"): behind those of others that chose no priority themselves.
+    /// Ours among the filters of a link ("tu"): before those whose owner chose none, since the kernel counts down from
+    /// 0xC000 for these, and behind those that want to be first.
     private static let priority: UInt16 = 0x7475
 
     static func egressPlace(on link: UInt32) -> FilterPlace {
@@ -60,11 +66,17 @@ struct TunnelPrograms {
         .replaceFilter(Self.ingressPlace(on: link), program: ingress.fileDescriptor, name: Self.ingressName)
     }
 
-    /// Whether a filter runs the egress program of this build; nil is none.
-    func isEgress(_ filter: TrafficFilter?) -> Bool { filter?.programTag == egress.tag }
+    /// Whether a filter runs the egress program of this build, on these maps; nil is none.
+    func isEgress(_ filter: TrafficFilter?) -> Bool { filter.map { runs(egress, $0) } ?? false }
 
-    /// Whether a filter runs the ingress program of this build; nil is none.
-    func isIngress(_ filter: TrafficFilter?) -> Bool { filter?.programTag == ingress.tag }
+    /// Whether a filter runs the ingress program of this build, on these maps; nil is none.
+    func isIngress(_ filter: TrafficFilter?) -> Bool { filter.map { runs(ingress, $0) } ?? false }
+
+    /// The tag says nothing of the maps.
+    private func runs(_ program: LoadedProgram, _ filter: TrafficFilter) -> Bool {
+        guard let id = filter.programID else { return false }
+        return id == program.id || takenOver.contains(id) && filter.programTag == program.tag
+    }
 }
 
 extension BPFError {
