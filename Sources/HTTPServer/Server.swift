@@ -201,9 +201,9 @@ extension Server {
 
     /// Cuts what has taken too long. The lock keeps the descriptors valid meanwhile.
     func sweep() {
-        let now = mhd_shim_coarse_milliseconds()
+        let sweep = watch.sweeps
         connections.withLock { open in
-            for connection in open.values { connection.cutIfOverdue(now: now, limits: limits) }
+            for connection in open.values { connection.cutIfOverdue(sweep: sweep, limits: limits) }
         }
     }
 }
