@@ -1,25 +1,50 @@
 /// One request, read and checked. A value: it may be kept after the answer.
 public struct Request: Sendable {
-    public let method: Method
-    public let target: Target
-    public let headers: RequestHeaders
-    public let peer: Peer
+    /// What doesn't change any more once it is read: shared, so that a request costs little to hand on.
+    private final class Head: Sendable {
+        let method: Method
+        let target: Target
+        let headers: RequestHeaders
+        let peer: Peer
+        let parameters: PathParameters
+
+        init(
+            method: Method, target: Target, headers: RequestHeaders, peer: Peer, parameters: PathParameters
+        ) {
+            self.method = method
+            self.target = target
+            self.headers = headers
+            self.peer = peer
+            self.parameters = parameters
+        }
+    }
+
+    private let head: Head
     /// Empty until the whole request has arrived: also while it is being authorized.
     public internal(set) var body: [UInt8] = []
-    /// What the route's `{name}` segments matched.
-    public internal(set) var parameters = PathParameters()
     /// Who asks, if `authorize` found out.
-    public var principal: (any Sendable)?
+    public var principal: (any AnyObject & Sendable)?
+
+    init(method: Method, target: Target, headers: RequestHeaders, peer: Peer, parameters: PathParameters) {
+        head = Head(method: method, target: target, headers: headers, peer: peer, parameters: parameters)
+    }
+
+    public var method: Method { head.method }
+    public var target: Target { head.target }
+    public var query: [Target.QueryItem] { head.target.query }
+    public var headers: RequestHeaders { head.headers }
+    public var peer: Peer { head.peer }
+    /// What the route's `{name}` segments matched.
+    public var parameters: PathParameters { head.parameters }
 }
 
 /// The values of a route's `{name}` segments.
 public struct PathParameters: Sendable, Equatable {
-    var values: [Value] = []
+    var names: [String] = []
+    /// One for each name.
+    var values: [String] = []
 
-    struct Value: Sendable, Equatable {
-        var name: String
-        var value: String
+    public subscript(name: String) -> String? {
+        names.firstIndex(of: name).map { values[$0] }
     }
-
-    public subscript(name: String) -> String? { values.first { $0.name == name }?.value }
 }

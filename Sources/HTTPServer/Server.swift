@@ -149,14 +149,9 @@ extension Server {
 
     func response(to error: any Error, _ request: Request?) -> Response { onError(error, request) }
 
-    /// Finds the route and asks `authorize`, which decides before it is said whether there is a route.
-    func route(_ request: inout Request) throws -> Route {
-        let match = router.match(request.method, request.target.segments)
-        var found: Route?
-        if case .route(let route, let values) = match {
-            found = route
-            request.parameters = values
-        }
+    /// Asks `authorize`, which decides before it is said whether there is a route.
+    func route(_ match: Router.Match, for request: inout Request) throws -> Route {
+        let found: Route? = if case .route(let route, _) = match { route } else { nil }
         if let refusal = try authorize(&request, found) { throw EarlyAnswer(response: refusal) }
         if let found { return found }
         if request.method == .options, request.target.rawPath == "*" {
