@@ -21,9 +21,6 @@ final class Connection: Sendable {
         case cut
     }
 
-    /// A larger header section isn't kept between requests.
-    private static let rememberedBytes = 2048
-
     let id: UInt64
     let server: Server
     let peer: Peer
@@ -34,8 +31,8 @@ final class Connection: Sendable {
     private let since: Atomic<Int>
     /// The request that is being read or answered. Unsafe: touched only by the connection's own thread.
     nonisolated(unsafe) var exchange: Exchange?
-    /// The last header section, which the next request most often repeats. Unsafe: as `exchange`.
-    private nonisolated(unsafe) var lastHeaders: RequestHeaders?
+    /// The last request and its route: the next one most often repeats the headers, and often all. Unsafe: as `exchange`.
+    nonisolated(unsafe) var last: (request: Request, match: Router.Match)?
     /// Set when what follows in the byte stream can't be trusted to be a request.
     private let exhausted = Atomic(false)
 
@@ -71,21 +68,6 @@ final class Connection: Sendable {
         since.store(server.watch.sweeps, ordering: .relaxed)
         let now = phase.load(ordering: .relaxed)
         if now != .cut { _ = phase.compareExchange(expected: now, desired: .awaiting, ordering: .releasing) }
-    }
-
-    /// The header section that lies in libmicrohttpd's memory, checked: as a whole if it is the last one again,
-    /// field by field otherwise.
-    func headers(
-        _ section: UnsafeBufferPointer<UInt8>, isVersion11: Bool, _ mhd: MHDConnection
-    ) throws(HTTPError) -> RequestHeaders {
-        if let last = unsafe lastHeaders, last.framing.isVersion11 == isVersion11,
-            unsafe last.isRepeated(in: section, mhd)
-        {
-            return last
-        }
-        let new = try unsafe RequestHeaders(section, isVersion11: isVersion11, server.limits, mhd)
-        unsafe lastHeaders = new.bytes.count <= Self.rememberedBytes ? new : nil
-        return new
     }
 
     /// Notes that a stream's reader has taken what there was, and whether there is more.

@@ -263,12 +263,25 @@ extension Exchange {
         guard end > versionAddress + UInt(offset) else { throw .badRequest("Header lines must end with CRLF.") }
         let section = unsafe UnsafeBufferPointer(
             start: version + offset, length: Int(end - versionAddress) - offset)
-        let headers = try unsafe connection.headers(section, isVersion11: isVersion11, mhd)
-        let target = try Target(target, method: self.method)
-        let match = server.router.match(self.method, target.segments)
+        let last = unsafe connection.last
+        if let last, unsafe last.request.headers.isRepeated(in: section, isVersion11: isVersion11, mhd) {
+            if last.request.isTo(self.method, target) { return last }
+            return try read(with: last.request.headers)
+        }
+        return try read(with: unsafe RequestHeaders(section, isVersion11: isVersion11, limits, mhd))
+    }
+
+    private func read(with headers: RequestHeaders) throws(HTTPError) -> (Request, Router.Match) {
+        let target = try Target(target, method: method)
+        let match = server.router.match(method, target.segments)
         let request = Request(
-            method: self.method, target: target, headers: headers, peer: connection.peer,
+            method: method, target: target, headers: headers, peer: connection.peer,
             parameters: match.parameters)
+        let isKept = self.target.count + headers.bytes.count <= Self.rememberedBytes
+        unsafe connection.last = isKept ? (request, match) : nil
         return (request, match)
     }
+
+    /// A longer request isn't kept for the next.
+    private static let rememberedBytes = 2048
 }

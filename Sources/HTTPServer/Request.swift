@@ -29,6 +29,11 @@ public struct Request: Sendable {
         head = Head(method: method, target: target, headers: headers, peer: peer, parameters: parameters)
     }
 
+    /// Whether it is this method for this target, as it was sent.
+    func isTo(_ method: Method, _ target: [UInt8]) -> Bool {
+        head.method == method && head.target.sent == target
+    }
+
     public var method: Method { head.method }
     public var target: Target { head.target }
     public var query: [Target.QueryItem] { head.target.query }

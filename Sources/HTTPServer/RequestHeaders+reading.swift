@@ -21,8 +21,12 @@ extension RequestHeaders {
 
     /// Whether a section is this one again: the same bytes, and libmicrohttpd found the same fields in them. Then all
     /// that was found out about this one holds for it.
-    func isRepeated(in section: UnsafeBufferPointer<UInt8>, _ mhd: MHDConnection) -> Bool {
-        guard unsafe bytes.withUnsafeBufferPointer({ unsafe section.isSame(as: $0) }) else { return false }
+    func isRepeated(
+        in section: UnsafeBufferPointer<UInt8>, isVersion11: Bool, _ mhd: MHDConnection
+    ) -> Bool {
+        guard framing.isVersion11 == isVersion11,
+            unsafe bytes.withUnsafeBufferPointer({ unsafe section.isSame(as: $0) })
+        else { return false }
         var comparison = Comparison(known: fields, start: UInt(bitPattern: section.baseAddress))
         unsafe withUnsafeMutablePointer(to: &comparison) { pointer in
             _ = unsafe MHD_get_connection_values_n(mhd.pointer, .HEADER_KIND, compareField, pointer)

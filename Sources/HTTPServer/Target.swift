@@ -5,6 +5,7 @@ public struct Target: Sendable, Equatable {
         public let value: String
     }
 
+    let sent: [UInt8]
     /// In origin form.
     private let bytes: [UInt8]
     private let pathEnd: Int
@@ -27,6 +28,7 @@ public struct Target: Sendable, Equatable {
         for byte in target where byte <= 0x20 || byte >= 0x7F || byte == 0x23 {
             throw .badRequest("The target holds a character that must be percent-encoded.")
         }
+        sent = target
         bytes = try Self.originForm(target, method: method)
         pathEnd = bytes.firstIndex(of: 0x3F) ?? bytes.count
         segments = try Self.segments(of: bytes, until: pathEnd)

@@ -1,7 +1,7 @@
 import HTTPServer
 import Testing
 
-/// A header section that repeats the connection's last one isn't read again: whatever differs must be.
+/// What repeats the connection's last request isn't read again: whatever differs must be.
 @Suite struct RepeatedHeadersTests {
     private let show = Route(.get, "/show") { request in
         let fields = request.headers.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
@@ -32,6 +32,33 @@ import Testing
                 #expect(answer.text == "\(isKnown)")
             }
             #expect(try client.get("/who").text == "false")
+        }
+    }
+
+    @Test func theMethodCounts() throws {
+        let deletion = Route(.delete, "/hello") { _ in .response(text("deleted")) }
+        try withServer([hello, deletion]) { _, address in
+            let client = try RawClient(address)
+            for (method, answer) in [("GET", "hello"), ("DELETE", "deleted"), ("GET", "hello"), ("GET", "hello")] {
+                #expect(try client.get("/hello", method: method).text == answer)
+            }
+            #expect(try client.get("/hello", method: "PUT").status == 405)
+        }
+    }
+
+    /// Who may ask is found out for each request, however often it is repeated.
+    @Test func authorizeIsAskedEachTime() throws {
+        let asked = Recorder<Bool>()
+        let authorize: Server.Authorize = { request, _ in
+            #expect(request.principal == nil)
+            request.principal = asked
+            asked.record(true)
+            return asked.all.count > 3 ? text("no longer", status: 403) : nil
+        }
+        try withServer([hello], authorize: authorize) { _, address in
+            let client = try RawClient(address)
+            for _ in 0..<3 { #expect(try client.get("/hello").status == 200) }
+            for _ in 0..<3 { #expect(try client.get("/hello").status == 403) }
         }
     }
 
