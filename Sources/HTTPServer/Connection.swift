@@ -31,8 +31,8 @@ final class Connection: Sendable {
     private let since: Atomic<Int>
     /// The request that is being read or answered. Unsafe: touched only by the connection's own thread.
     nonisolated(unsafe) var exchange: Exchange?
-    /// The last request and its route: the next one most often repeats the headers, and often all. Unsafe: as `exchange`.
-    nonisolated(unsafe) var last: (request: Request, match: Router.Match)?
+    /// The last request: the next one most often repeats the headers, and often all. Unsafe: as `exchange`.
+    nonisolated(unsafe) var last: Request?
     /// Set when what follows in the byte stream can't be trusted to be a request.
     private let exhausted = Atomic(false)
 

@@ -82,9 +82,8 @@ final class Exchange {
 
     private func start(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> MHD_Result {
         var request: Request
-        let match: Router.Match
         do throws(HTTPError) {
-            (request, match) = try unsafe readHead(method: method, version: version)
+            request = try unsafe readHead(method: method, version: version)
         } catch {
             // Where the next request would begin is not known: answer now, which closes.
             return refuse(.failure(error), unread: true)
@@ -93,7 +92,7 @@ final class Exchange {
         isLast = framing.isChunked
         do {
             if server.isStopping { throw HTTPError.stopping }
-            let route = try server.route(match, for: &request)
+            let route = try server.route(&request)
             stage = .receiving(request, route)
             return .YES
         } catch {
@@ -237,7 +236,7 @@ struct EarlyAnswer: Error {
 extension Exchange {
     private func readHead(
         method: UnsafePointer<CChar>, version: UnsafePointer<CChar>
-    ) throws(HTTPError) -> (Request, Router.Match) {
+    ) throws(HTTPError) -> Request {
         let limits = server.limits
         let methodBytes = unsafe UnsafeBufferPointer<UInt8>(cString: method)
         let versionBytes = unsafe UnsafeBufferPointer<UInt8>(cString: version)
@@ -264,22 +263,20 @@ extension Exchange {
         let section = unsafe UnsafeBufferPointer(
             start: version + offset, length: Int(end - versionAddress) - offset)
         let last = unsafe connection.last
-        if let last, unsafe last.request.headers.isRepeated(in: section, isVersion11: isVersion11, mhd) {
-            if last.request.isTo(self.method, target) { return last }
-            return try read(with: last.request.headers)
+        if let last, unsafe last.headers.isRepeated(in: section, isVersion11: isVersion11, mhd) {
+            return last.isTo(self.method, target) ? last : try read(with: last.headers)
         }
         return try read(with: unsafe RequestHeaders(section, isVersion11: isVersion11, limits, mhd))
     }
 
-    private func read(with headers: RequestHeaders) throws(HTTPError) -> (Request, Router.Match) {
+    private func read(with headers: RequestHeaders) throws(HTTPError) -> Request {
         let target = try Target(target, method: method)
-        let match = server.router.match(method, target.segments)
         let request = Request(
             method: method, target: target, headers: headers, peer: connection.peer,
-            parameters: match.parameters)
+            match: server.router.match(method, target.segments))
         let isKept = self.target.count + headers.bytes.count <= Self.rememberedBytes
-        unsafe connection.last = isKept ? (request, match) : nil
-        return (request, match)
+        unsafe connection.last = isKept ? request : nil
+        return request
     }
 
     /// A longer request isn't kept for the next.

@@ -6,16 +6,14 @@ public struct Request: Sendable {
         let target: Target
         let headers: RequestHeaders
         let peer: Peer
-        let parameters: PathParameters
+        let match: Router.Match
 
-        init(
-            method: Method, target: Target, headers: RequestHeaders, peer: Peer, parameters: PathParameters
-        ) {
+        init(method: Method, target: Target, headers: RequestHeaders, peer: Peer, match: Router.Match) {
             self.method = method
             self.target = target
             self.headers = headers
             self.peer = peer
-            self.parameters = parameters
+            self.match = match
         }
     }
 
@@ -25,8 +23,8 @@ public struct Request: Sendable {
     /// Who asks, if `authorize` found out.
     public var principal: (any AnyObject & Sendable)?
 
-    init(method: Method, target: Target, headers: RequestHeaders, peer: Peer, parameters: PathParameters) {
-        head = Head(method: method, target: target, headers: headers, peer: peer, parameters: parameters)
+    init(method: Method, target: Target, headers: RequestHeaders, peer: Peer, match: Router.Match) {
+        head = Head(method: method, target: target, headers: headers, peer: peer, match: match)
     }
 
     /// Whether it is this method for this target, as it was sent.
@@ -40,7 +38,9 @@ public struct Request: Sendable {
     public var headers: RequestHeaders { head.headers }
     public var peer: Peer { head.peer }
     /// What the route's `{name}` segments matched.
-    public var parameters: PathParameters { head.parameters }
+    public var parameters: PathParameters { head.match.parameters }
+    /// What the router found for it.
+    var match: Router.Match { head.match }
 }
 
 /// The values of a route's `{name}` segments.

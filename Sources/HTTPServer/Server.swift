@@ -150,7 +150,8 @@ extension Server {
     func response(to error: any Error, _ request: Request?) -> Response { onError(error, request) }
 
     /// Asks `authorize`, which decides before it is said whether there is a route.
-    func route(_ match: Router.Match, for request: inout Request) throws -> Route {
+    func route(_ request: inout Request) throws -> Route {
+        let match = request.match
         let found: Route? = if case .route(let route, _) = match { route } else { nil }
         if let refusal = try authorize(&request, found) { throw EarlyAnswer(response: refusal) }
         if let found { return found }
