@@ -50,15 +50,8 @@ public enum BearerToken: Sendable, Equatable {
     case digest(SHA256Digest)
 
     /// Hashes the token where it lies in the request's bytes; no copy of it is made.
-    public init(_ headers: RequestHeaders) {
-        let (isPresent, value) = headers.only("authorization")
-        guard let value else {
-            self = isPresent ? .malformed : .absent
-            return
-        }
-        self = unsafe headers.bytes.withUnsafeBufferPointer { bytes in
-            unsafe Self.digest(ofCredentials: bytes.extracting(value)) ?? .malformed
-        }
+    init(credentials: UnsafeBufferPointer<UInt8>) {
+        self = unsafe Self.digest(ofCredentials: credentials) ?? .malformed
     }
 
     /// A new token: the prefix and 256 random bits as base64url (RFC 4648, section 5) without padding.

@@ -13,6 +13,14 @@ extension UnsafeBufferPointer<UInt8> {
             start: UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self), count: length)
     }
 
+    /// Whether the bytes are the same, found out in a time that says nothing of where they differ.
+    func isSame(as other: Self) -> Bool {
+        guard count == other.count else { return false }
+        var difference: UInt8 = 0
+        for index in 0..<count { unsafe difference |= self[index] ^ other[index] }
+        return difference == 0
+    }
+
     func spells(_ text: StaticString) -> Bool {
         guard let baseAddress = baseAddress, count == text.utf8CodeUnitCount else { return false }
         return unsafe memcmp(baseAddress, text.utf8Start, count) == 0

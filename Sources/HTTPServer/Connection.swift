@@ -27,9 +27,12 @@ final class Connection: Sendable {
     /// Valid until libmicrohttpd reports the connection closed, which takes it out of the registry first.
     let descriptor: Int32
     private let phase = Atomic(Phase.awaiting)
-    private let since = Atomic(mhd_shim_coarse_milliseconds())
+    /// The sweep after which the phase began.
+    private let since: Atomic<Int>
     /// The request that is being read or answered. Unsafe: touched only by the connection's own thread.
     nonisolated(unsafe) var exchange: Exchange?
+    /// The last request: the next one most often repeats the headers, and often all. Unsafe: as `exchange`.
+    nonisolated(unsafe) var last: Request?
     /// Set when what follows in the byte stream can't be trusted to be a request.
     private let exhausted = Atomic(false)
 
@@ -38,6 +41,7 @@ final class Connection: Sendable {
         self.server = server
         self.peer = peer
         self.descriptor = descriptor
+        since = Atomic(server.watch.sweeps)
     }
 
     var isIdle: Bool {
@@ -55,13 +59,13 @@ final class Connection: Sendable {
         guard phase.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
         else { return false }
         // No bound runs while a handler works.
-        if new != .answering { since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed) }
+        if new != .answering { since.store(server.watch.sweeps, ordering: .relaxed) }
         return true
     }
 
     /// Back to waiting for a request, unless it was cut.
     func rest() {
-        since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed)
+        since.store(server.watch.sweeps, ordering: .relaxed)
         let now = phase.load(ordering: .relaxed)
         if now != .cut { _ = phase.compareExchange(expected: now, desired: .awaiting, ordering: .releasing) }
     }
@@ -71,15 +75,16 @@ final class Connection: Sendable {
         if isPaused {
             _ = move(from: .streaming, to: .paused)
         } else if !move(from: .paused, to: .streaming) {
-            since.store(mhd_shim_coarse_milliseconds(), ordering: .relaxed)
+            since.store(server.watch.sweeps, ordering: .relaxed)
         }
     }
 
     /// Cuts the connection when it has taken too long; called by the watch, under the registry's lock. One byte
     /// a second doesn't help: the time runs from the start of each phase.
-    func cutIfOverdue(now: Int64, limits: Limits) {
+    func cutIfOverdue(sweep: Int, limits: Limits) {
         let old = phase.load(ordering: .acquiring)
-        let spent = now - since.load(ordering: .relaxed)
+        // The first sweep may have come right after the phase began.
+        let spent = Int64(sweep - since.load(ordering: .relaxed) - 1) * Int64(limits.sweepMilliseconds)
         let bound: Duration
         switch old {
         case .awaiting, .streaming: bound = limits.inactivity
@@ -93,7 +98,7 @@ final class Connection: Sendable {
         } else {
             // The client has gone, and libmicrohttpd, which is told once of bytes and end together, reads only
             // the bytes.
-            guard old == .awaiting || old == .receiving, spent > Int64(limits.sweepMilliseconds), hasEnded,
+            guard old == .awaiting || old == .receiving, spent > 0, hasEnded,
                 move(from: old, to: .cut)
             else { return }
         }

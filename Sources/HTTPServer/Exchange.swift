@@ -82,21 +82,21 @@ final class Exchange {
 
     private func start(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> MHD_Result {
         var request: Request
-        let head: Head
         do throws(HTTPError) {
-            (request, head) = try unsafe readHead(method: method, version: version)
+            request = try unsafe readHead(method: method, version: version)
         } catch {
             // Where the next request would begin is not known: answer now, which closes.
             return refuse(.failure(error), unread: true)
         }
-        isLast = head.isChunked
+        let framing = request.headers.framing
+        isLast = framing.isChunked
         do {
             if server.isStopping { throw HTTPError.stopping }
             let route = try server.route(&request)
             stage = .receiving(request, route)
             return .YES
         } catch {
-            return refuse(Self.outcome(of: error), unread: head.announcesBody)
+            return refuse(Self.outcome(of: error), unread: framing.announcesBody)
         }
     }
 
@@ -156,7 +156,7 @@ final class Exchange {
         switch outcome {
         case .prepared(let prepared) where !isLast:
             guard connection.move(from: .answering, to: .sending) else { return .NO }
-            return unsafe queue(prepared.status, prepared.handle, prepared.response.byteCount)
+            return unsafe queue(prepared.status, prepared.handle, prepared.byteCount)
         case .prepared(let prepared): return send(prepared.response)
         case .response(let response): return send(response)
         case .failure(let error): return send(server.response(to: error, nil))
@@ -234,9 +234,9 @@ struct EarlyAnswer: Error {
 // MARK: - Reading the head
 
 extension Exchange {
-    private func readHead(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) throws(HTTPError) -> (
-        Request, Head
-    ) {
+    private func readHead(
+        method: UnsafePointer<CChar>, version: UnsafePointer<CChar>
+    ) throws(HTTPError) -> Request {
         let limits = server.limits
         let methodBytes = unsafe UnsafeBufferPointer<UInt8>(cString: method)
         let versionBytes = unsafe UnsafeBufferPointer<UInt8>(cString: version)
@@ -252,40 +252,33 @@ extension Exchange {
         // One space on either side of the target, and nothing cut out of it by a NUL.
         let methodAddress = UInt(bitPattern: method)
         let versionAddress = UInt(bitPattern: version)
-        guard unsafe methodBytes.allSatisfy(\.isTokenCharacter),
+        guard unsafe self.method != .other || methodBytes.allSatisfy(\.isTokenCharacter),
             methodAddress + UInt(methodBytes.count) + 1 == targetAddress,
             targetAddress + UInt(target.count) + 1 == versionAddress
         else { throw .badRequest("The request line must be method, target and version.") }
 
-        let fieldsStart = versionAddress + UInt(versionBytes.count) + 2
+        let offset = versionBytes.count + 2
         let end = methodAddress + UInt(unsafe mhd_shim_header_size(mhd.pointer))
-        guard end > fieldsStart else { throw .badRequest("Header lines must end with CRLF.") }
-        var head = Head(start: fieldsStart, limits: limits)
-        unsafe withUnsafeMutablePointer(to: &head) { pointer in
-            _ = unsafe MHD_get_connection_values_n(mhd.pointer, .HEADER_KIND, addField, pointer)
+        guard end > versionAddress + UInt(offset) else { throw .badRequest("Header lines must end with CRLF.") }
+        let section = unsafe UnsafeBufferPointer(
+            start: version + offset, length: Int(end - versionAddress) - offset)
+        let last = unsafe connection.last
+        if let last, unsafe last.headers.isRepeated(in: section, isVersion11: isVersion11, mhd) {
+            return last.isTo(self.method, target) ? last : try read(with: last.headers)
         }
-        if let error = head.finished(end: end, isVersion11: isVersion11) { throw error }
-        // The section is known to be whole and in one piece, so it is copied in one.
-        let offset = Int(fieldsStart - versionAddress)
-        let section = unsafe UnsafeBufferPointer(start: version + offset, length: Int(end - fieldsStart))
-        let headers = unsafe RequestHeaders(bytes: Array(section), fields: head.fields)
-        let request = Request(
-            method: self.method, target: try Target(target, method: self.method), headers: headers,
-            peer: connection.peer)
-        return (request, head)
+        return try read(with: unsafe RequestHeaders(section, isVersion11: isVersion11, limits, mhd))
     }
-}
 
-private func addField(
-    _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?,
-    _ nameLength: Int,
-    _ value: UnsafePointer<CChar>?, _ valueLength: Int
-) -> MHD_Result {
-    guard let context = unsafe context, let name = unsafe name, let value = unsafe value else { return .NO }
-    if unsafe UnsafeRawPointer(name) == UnsafeRawPointer(hidingCookies.utf8Start) { return .YES }
-    let head = unsafe context.assumingMemoryBound(to: Head.self)
-    let more = unsafe head.pointee.add(
-        name: UnsafeBufferPointer(start: name, length: nameLength),
-        value: UnsafeBufferPointer(start: value, length: valueLength))
-    return more ? .YES : .NO
+    private func read(with headers: RequestHeaders) throws(HTTPError) -> Request {
+        let target = try Target(target, method: method)
+        let request = Request(
+            method: method, target: target, headers: headers, peer: connection.peer,
+            match: server.router.match(method, target.segments))
+        let isKept = self.target.count + headers.bytes.count <= Self.rememberedBytes
+        unsafe connection.last = isKept ? request : nil
+        return request
+    }
+
+    /// A longer request isn't kept for the next.
+    private static let rememberedBytes = 2048
 }

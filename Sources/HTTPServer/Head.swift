@@ -55,7 +55,7 @@ struct Head {
         fields.append(
             .init(
                 name: nameOffset..<(nameOffset + name.count),
-                value: valueOffset..<(valueOffset + trimmed.count)))
+                value: valueOffset..<(valueOffset + trimmed.count), end: valueOffset + value.count))
         unsafe note(name: name, value: trimmed)
         return problem == nil
     }

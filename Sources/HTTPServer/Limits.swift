@@ -30,10 +30,11 @@ public struct Limits: Sendable {
     /// more. Up to 32 KiB it comes from malloc.
     var memoryPerConnection: Int { max(32 * 1024, targetBytes + headerBytes + headerCount * 64 + 4096) }
 
-    /// How often connections are looked at: often enough to keep the bounds to a quarter.
+    /// How often connections are looked at. A bound is passed by two periods at most: often enough to keep it to a
+    /// quarter.
     var sweepMilliseconds: Int32 {
         let shortest = min(requestTime, responseTime, inactivity).milliseconds
-        return Int32(min(1000, max(10, shortest / 4)))
+        return Int32(min(1000, max(10, shortest / 8)))
     }
 }
 

@@ -1,27 +1,58 @@
 /// A request's header fields: one copy of the section's bytes and where each field lies in it.
-public struct RequestHeaders: Sendable {
+public final class RequestHeaders: Sendable {
     struct Field {
         var name: Range<Int>
+        /// Without space around it.
         var value: Range<Int>
+        /// Where the line ends.
+        var end: Int
     }
 
     let bytes: [UInt8]
     let fields: [Field]
+    let framing: Framing
+    /// The bearer token that the fields carry.
+    public let bearerToken: BearerToken
+
+    /// What the fields say of the message as a whole.
+    struct Framing {
+        /// What some of them may say depends on it.
+        var isVersion11: Bool
+        var isChunked: Bool
+        var announcesBody: Bool
+    }
+
+    init(bytes: [UInt8], fields: [Field], framing: Framing) {
+        self.bytes = bytes
+        self.fields = fields
+        self.framing = framing
+        let (isPresent, credentials) = Self.only("authorization", in: fields, bytes)
+        bearerToken =
+            if let credentials {
+                unsafe bytes.withUnsafeBufferPointer { unsafe BearerToken(credentials: $0.extracting(credentials)) }
+            } else {
+                isPresent ? .malformed : .absent
+            }
+    }
 
     public var count: Int { fields.count }
 
     /// The first value of that name, compared without case; nil without one.
     public subscript(name: String) -> String? {
-        firstIndex(of: name).map { text(fields[$0].value) }
+        fields.first { matches(name, $0) }.map { text($0.value) }
     }
 
     /// Every value of that name in the order of arrival.
     public func values(_ name: String) -> [String] {
-        fields.indices.filter { matches(name, at: $0) }.map { text(fields[$0].value) }
+        var values: [String] = []
+        for field in fields where matches(name, field) { values.append(text(field.value)) }
+        return values
     }
 
     /// Whether there is a field of that name, and where its value is if there is exactly one.
-    func only(_ lowercase: StaticString) -> (isPresent: Bool, value: Range<Int>?) {
+    private static func only(
+        _ lowercase: StaticString, in fields: [Field], _ bytes: [UInt8]
+    ) -> (isPresent: Bool, value: Range<Int>?) {
         var found: Range<Int>?
         var isPresent = false
         unsafe bytes.withUnsafeBufferPointer { bytes in
@@ -33,12 +64,9 @@ public struct RequestHeaders: Sendable {
         return (isPresent, found)
     }
 
-    private func firstIndex(of name: String) -> Int? { fields.indices.first { matches(name, at: $0) } }
-
-    private func matches(_ name: String, at index: Int) -> Bool {
-        let range = fields[index].name
-        guard range.count == name.utf8.count else { return false }
-        return zip(bytes[range], name.utf8).allSatisfy { $0.lowercased == $1.lowercased }
+    private func matches(_ name: String, _ field: Field) -> Bool {
+        guard field.name.count == name.utf8.count else { return false }
+        return zip(bytes[field.name], name.utf8).allSatisfy { $0.lowercased == $1.lowercased }
     }
 
     private func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
@@ -47,6 +75,6 @@ public struct RequestHeaders: Sendable {
 extension RequestHeaders: Sequence {
     public func makeIterator() -> AnyIterator<(name: String, value: String)> {
         var rest = fields.makeIterator()
-        return AnyIterator { rest.next().map { (text($0.name), text($0.value)) } }
+        return AnyIterator { rest.next().map { (self.text($0.name), self.text($0.value)) } }
     }
 }

@@ -54,7 +54,8 @@ extension Response {
     let handle: OpaquePointer
     let response: Response
 
-    public var status: Int { response.status }
+    public let status: Int
+    let byteCount: Int
 
     /// Nil when a header can't be sent, as one that holds a line end, or when the body is a stream.
     public init?(_ response: Response) {
@@ -62,6 +63,8 @@ extension Response {
         guard let handle = unsafe response.makeHandle(closing: false) else { return nil }
         unsafe self.handle = unsafe handle
         self.response = response
+        status = response.status
+        byteCount = response.byteCount
     }
 
     deinit { unsafe MHD_destroy_response(handle) }

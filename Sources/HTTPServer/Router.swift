@@ -12,11 +12,14 @@ public final class Route: Sendable {
 
     public let method: Method
     public let pattern: String
+    /// For `Server.Authorize`: that this is answered to everybody.
+    public let isOpen: Bool
     let handler: Handler
 
-    public init(_ method: Method, _ pattern: String, _ handler: @escaping Handler) {
+    public init(_ method: Method, _ pattern: String, isOpen: Bool = false, _ handler: @escaping Handler) {
         self.method = method
         self.pattern = pattern
+        self.isOpen = isOpen
         self.handler = handler
     }
 }
@@ -52,16 +55,18 @@ public struct Router: Sendable {
         /// The path has routes, but not for this method; what it answers, HEAD and OPTIONS among it.
         case otherMethods([Method])
         case nothing
+
+        var parameters: PathParameters {
+            if case .route(_, let parameters) = self { parameters } else { PathParameters() }
+        }
     }
 
     public func match(_ method: Method, _ segments: [String]) -> Match {
         var values: [String] = []
-        guard let node = find(segments[...], from: 0, &values) else { return .nothing }
+        guard let node = find(segments, at: 0, from: 0, &values) else { return .nothing }
         let wanted: Method = method == .head ? .get : method
         for leaf in nodes[node].leaves where leaf.route.method == wanted {
-            if values.isEmpty { return .route(leaf.route, PathParameters()) }
-            let pairs = zip(leaf.names, values).map { PathParameters.Value(name: $0, value: $1) }
-            return .route(leaf.route, PathParameters(values: pairs))
+            return .route(leaf.route, PathParameters(names: leaf.names, values: values))
         }
         return .otherMethods(allowed(at: node))
     }
@@ -73,15 +78,18 @@ public struct Router: Sendable {
         return methods.sorted { $0.rawValue < $1.rawValue }
     }
 
-    private func find(_ segments: ArraySlice<String>, from node: Int, _ values: inout [String]) -> Int? {
-        guard let first = segments.first else { return nodes[node].leaves.isEmpty ? nil : node }
-        let rest = segments.dropFirst()
-        for literal in nodes[node].literals where literal.segment == first {
-            if let found = find(rest, from: literal.node, &values) { return found }
+    /// Follows the segments from a position on, beginning at a node.
+    private func find(
+        _ segments: [String], at position: Int, from node: Int, _ values: inout [String]
+    ) -> Int? {
+        guard position < segments.count else { return nodes[node].leaves.isEmpty ? nil : node }
+        let segment = segments[position]
+        for literal in nodes[node].literals where literal.segment == segment {
+            if let found = find(segments, at: position + 1, from: literal.node, &values) { return found }
         }
-        guard let next = nodes[node].parameter, !first.isEmpty else { return nil }
-        values.append(first)
-        if let found = find(rest, from: next, &values) { return found }
+        guard let next = nodes[node].parameter, !segment.isEmpty else { return nil }
+        values.append(segment)
+        if let found = find(segments, at: position + 1, from: next, &values) { return found }
         values.removeLast()
         return nil
     }

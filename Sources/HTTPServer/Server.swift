@@ -149,14 +149,10 @@ extension Server {
 
     func response(to error: any Error, _ request: Request?) -> Response { onError(error, request) }
 
-    /// Finds the route and asks `authorize`, which decides before it is said whether there is a route.
+    /// Asks `authorize`, which decides before it is said whether there is a route.
     func route(_ request: inout Request) throws -> Route {
-        let match = router.match(request.method, request.target.segments)
-        var found: Route?
-        if case .route(let route, let values) = match {
-            found = route
-            request.parameters = values
-        }
+        let match = request.match
+        let found: Route? = if case .route(let route, _) = match { route } else { nil }
         if let refusal = try authorize(&request, found) { throw EarlyAnswer(response: refusal) }
         if let found { return found }
         if request.method == .options, request.target.rawPath == "*" {
@@ -201,9 +197,9 @@ extension Server {
 
     /// Cuts what has taken too long. The lock keeps the descriptors valid meanwhile.
     func sweep() {
-        let now = mhd_shim_coarse_milliseconds()
+        let sweep = watch.sweeps
         connections.withLock { open in
-            for connection in open.values { connection.cutIfOverdue(now: now, limits: limits) }
+            for connection in open.values { connection.cutIfOverdue(sweep: sweep, limits: limits) }
         }
     }
 }

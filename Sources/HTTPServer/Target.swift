@@ -5,13 +5,17 @@ public struct Target: Sendable, Equatable {
         public let value: String
     }
 
-    private let path: ArraySlice<UInt8>
-    private let queryBytes: ArraySlice<UInt8>?
+    let sent: [UInt8]
+    /// In origin form.
+    private let bytes: [UInt8]
+    private let pathEnd: Int
 
     /// The path as it was sent, still percent-encoded. An absolute-form target has lost scheme and authority.
-    public var rawPath: String { String(decoding: path, as: UTF8.self) }
+    public var rawPath: String { String(decoding: bytes[..<pathEnd], as: UTF8.self) }
     /// What follows the first `?` as it was sent; nil without one.
-    public var rawQuery: String? { queryBytes.map { String(decoding: $0, as: UTF8.self) } }
+    public var rawQuery: String? {
+        pathEnd < bytes.count ? String(decoding: bytes[(pathEnd + 1)...], as: UTF8.self) : nil
+    }
     /// The path's segments, each percent-decoded once: `/a%2Fb/c` is `["a/b", "c"]`, `/a/` is `["a", ""]`.
     public let segments: [String]
     /// The query's items, decoded as `application/x-www-form-urlencoded`: `+` is a space.
@@ -21,28 +25,19 @@ public struct Target: Sendable, Equatable {
     public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }
 
     init(_ target: [UInt8], method: Method) throws(HTTPError) {
-        guard target.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 }) else {
+        for byte in target where byte <= 0x20 || byte >= 0x7F || byte == 0x23 {
             throw .badRequest("The target holds a character that must be percent-encoded.")
         }
-        let origin = try Self.originForm(target[...], method: method)
-        let mark = origin.firstIndex(of: 0x3F)
-        path = origin[..<(mark ?? origin.endIndex)]
-        segments = try Self.segments(of: path)
-        guard let mark else {
-            queryBytes = nil
-            query = []
-            return
-        }
-        let after = origin[origin.index(after: mark)...]
-        queryBytes = after
-        query = try Self.items(of: after)
+        sent = target
+        bytes = try Self.originForm(target, method: method)
+        pathEnd = bytes.firstIndex(of: 0x3F) ?? bytes.count
+        segments = try Self.segments(of: bytes, until: pathEnd)
+        query = pathEnd < bytes.count ? try Self.items(of: bytes[(pathEnd + 1)...]) : []
     }
 
     /// Takes scheme and authority off an absolute-form target, which a server must accept (RFC 9112, 3.2.2).
-    private static func originForm(
-        _ target: ArraySlice<UInt8>, method: Method
-    ) throws(HTTPError) -> ArraySlice<UInt8> {
-        if target.first == 0x2F || (method == .options && target.elementsEqual("*".utf8)) { return target }
+    private static func originForm(_ target: [UInt8], method: Method) throws(HTTPError) -> [UInt8] {
+        if target.first == 0x2F || (method == .options && target == [0x2A]) { return target }
         let scheme = "http://"
         guard target.prefix(scheme.utf8.count).lazy.map(\.lowercased).elementsEqual(scheme.utf8) else {
             throw .badRequest("The target must begin with a slash.")
@@ -50,18 +45,18 @@ public struct Target: Sendable, Equatable {
         let rest = target.dropFirst(scheme.utf8.count)
         let end = rest.firstIndex { $0 == 0x2F || $0 == 0x3F } ?? rest.endIndex
         guard end > rest.startIndex else { throw .badRequest("The target names no host.") }
-        return rest[end...].first == 0x2F ? rest[end...] : [0x2F] + rest[end...]
+        return rest[end...].first == 0x2F ? Array(rest[end...]) : [0x2F] + rest[end...]
     }
 
-    private static func segments(of path: ArraySlice<UInt8>) throws(HTTPError) -> [String] {
+    private static func segments(of bytes: [UInt8], until end: Int) throws(HTTPError) -> [String] {
         var segments: [String] = []
         segments.reserveCapacity(4)
-        var rest = path.dropFirst()
-        while let slash = rest.firstIndex(of: 0x2F) {
-            segments.append(try decoded(rest[..<slash], plusIsSpace: false))
-            rest = rest[(slash + 1)...]
+        var start = 1
+        for position in 1..<end where bytes[position] == 0x2F {
+            segments.append(try decoded(bytes[start..<position], plusIsSpace: false))
+            start = position + 1
         }
-        segments.append(try decoded(rest, plusIsSpace: false))
+        segments.append(try decoded(bytes[start..<end], plusIsSpace: false))
         return segments
     }
 

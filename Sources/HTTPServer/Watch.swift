@@ -33,6 +33,7 @@ final class Watch: Sendable {
     private let epoll: Int32
     private let wake: Signal
     private let state = Mutex(State())
+    private let sweepCount = Atomic(0)
 
     init() throws(ListenError) {
         wake = try Signal()
@@ -67,6 +68,10 @@ final class Watch: Sendable {
             for token in state.lingering.keys { state.end(token) }
         }
     }
+
+    /// How often connections were looked at: the clock by which they are judged. So no clock is read for a request,
+    /// and a process that was stopped for a while cuts nobody for it.
+    var sweeps: Int { sweepCount.load(ordering: .relaxed) }
 
     /// Has the stream aborted when its client leaves. Closing the socket ends the watching.
     func add(stream id: UInt64, _ descriptor: Int32) {
@@ -105,6 +110,7 @@ final class Watch: Sendable {
             let now = mhd_shim_coarse_milliseconds()
             guard now >= nextSweep else { continue }
             nextSweep = now + Int64(period)
+            sweepCount.add(1, ordering: .relaxed)
             server.sweep()
             state.withLock { state in
                 for (token, socket) in state.lingering where socket.deadline <= now { state.end(token) }

@@ -63,11 +63,9 @@ public struct API: Sendable {
 
     public let routes: [Route]
     private let authorization: Authorization
-    private let openPatterns: Set<String>
     private let logger: Logger
 
-    /// - Parameter openPatterns: further routes, which the caller adds, that are answered to everybody.
-    public init(_ sources: Sources, openPatterns: Set<String> = [], logger: Logger) {
+    public init(_ sources: Sources, logger: Logger) {
         let server = ServerController(version: sources.version, unreadiness: sources.unreadiness)
         routes =
             TunnelController(reconciler: sources.reconciler).routes
@@ -77,13 +75,12 @@ public struct API: Sendable {
             + server.routes
         authorization = Authorization(
             tokens: sources.tokens, isMember: sources.isMember, timing: sources.timing)
-        self.openPatterns = ServerController.openPatterns.union(openPatterns)
         self.logger = logger
     }
 
     /// For `Server.init(authorize:)`.
     public func authorize(_ request: inout Request, _ route: Route?) throws -> Response? {
-        if let route, route.method == .get, openPatterns.contains(route.pattern) { return nil }
+        if let route, route.isOpen { return nil }
         // Whether there is such a path or method is told to those who may read.
         let isRead = route.map { $0.method == .get } ?? true
         request.principal = try authorization.principal(of: request, needing: isRead ? .read : .write)

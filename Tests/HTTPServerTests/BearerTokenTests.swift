@@ -5,7 +5,7 @@ import Testing
     private func token(_ headers: String) throws -> BearerToken? {
         let found = Recorder<BearerToken>()
         let note: Server.Authorize = { request, _ in
-            found.record(BearerToken(request.headers))
+            found.record(request.headers.bearerToken)
             return Response(status: 204)
         }
         try withServer([], authorize: note) { _, address in

@@ -107,15 +107,21 @@ import Testing
         }
     }
 
+    private final class Who: Sendable {
+        let name: String
+
+        init(name: String) { self.name = name }
+    }
+
     @Test func authorizeComesBeforeRoutingIsRevealed() throws {
         let authorize: Server.Authorize = { request, route in
-            guard case .digest(let digest) = BearerToken(request.headers),
+            guard case .digest(let digest) = request.headers.bearerToken,
                 digest == SHA256Digest(of: "secret")
             else { return text("who?", status: 401) }
-            request.principal = route?.pattern ?? "none"
+            request.principal = Who(name: route?.pattern ?? "none")
             return nil
         }
-        let who = Route(.get, "/who") { .response(text($0.principal as? String ?? "")) }
+        let who = Route(.get, "/who") { .response(text(($0.principal as? Who)?.name ?? "")) }
         try withServer([who], authorize: authorize) { _, address in
             let client = try RawClient(address)
             #expect(try client.get("/who").status == 401)

@@ -19,10 +19,9 @@ import Testing
                 writer.object("f") { _ in }
                 writer.member("g", "x" as String?)
                 writer.member("h", toThousandths: 2.5)
-                writer.member("i", plain: "y")
             }
         }
-        #expect(text == #"{"a":1,"b":[true,false],"c":[],"d":{"e":null},"f":{},"g":"x","h":2.5,"i":"y"}"#)
+        #expect(text == #"{"a":1,"b":[true,false],"c":[],"d":{"e":null},"f":{},"g":"x","h":2.5}"#)
     }
 
     @Test(arguments: [

@@ -50,6 +50,34 @@ import Tunnels
         }
     }
 
+    /// An item is written into bytes that are set aside for it: the longest must fit.
+    @Test func theLargestCountersFit() async throws {
+        try await withDaemon { daemon in
+            let created = try daemon.ask(
+                "POST", "/v1/tunnels", #"{"name": "tun_aaaaaaaaaaa", "remote": "172.16.1.62"}"#)
+            guard case .integer(let ifindex) = created["status.ifindex"] else {
+                Issue.record("no ifindex")
+                return
+            }
+            _ = try daemon.ask("GET", "/v1/stats")
+            var largest = LinkCounters.Direction()
+            largest.bytes = .max
+            largest.packets = .max / 1001
+            largest.errors = .max
+            largest.dropped = .max
+            daemon.kernel.state.withLock { state in
+                state.counters[Int32(ifindex)]?.rx = largest
+                state.counters[Int32(ifindex)]?.tx = largest
+            }
+            daemon.clock.advance(by: .seconds(1))
+            for path in ["/v1/stats", "/v1/tunnels/tun_aaaaaaaaaaa/stats"] {
+                let text = try daemon.ask("GET", path).text
+                #expect(text.contains(#""tx":{"bytes":18446744073709551615,"packets":18428315757951600,"#))
+                #expect(text.contains(#""errors":18446744073709551615,"dropped":18446744073709551615},"rates":{"#))
+            }
+        }
+    }
+
     private func text(_ member: String, of answer: HTTPAnswer) -> String {
         guard case .string(let value) = answer[member] else { return "" }
         return "\"\(member)\":\"\(value)\""

@@ -1,3 +1,5 @@
+internal import HTTPServer
+
 /// Writes JSON (RFC 8259) straight into bytes: no tree is built, and no text of a number on the way.
 struct JSONWriter {
     private(set) var bytes: [UInt8] = []
@@ -20,19 +22,19 @@ struct JSONWriter {
 
     /// An array of one value for each element.
     mutating func array<Element>(
-        _ name: String, _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
+        _ name: StaticString, _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
     ) {
         key(name)
         array { for element in elements { write(&$0, element) } }
     }
 
-    mutating func object(_ name: String, _ members: (inout JSONWriter) -> Void) {
+    mutating func object(_ name: StaticString, _ members: (inout JSONWriter) -> Void) {
         key(name)
         object(members)
     }
 
     /// A member's name, one of the code's own that needs no escapes; its value comes next.
-    mutating func key(_ name: String) {
+    mutating func key(_ name: StaticString) {
         member(name, capacity: 0) { _ in }
         needsComma = false
     }
@@ -46,13 +48,12 @@ struct JSONWriter {
 
     /// A member whose value takes at most `capacity` bytes.
     private mutating func member(
-        _ name: String, capacity: Int, _ write: (inout OutputSpan<UInt8>) -> Void
+        _ name: StaticString, capacity: Int, _ write: (inout OutputSpan<UInt8>) -> Void
     ) {
-        append(capacity: name.utf8.count + 3 + capacity) { output in
+        append(capacity: name.utf8CodeUnitCount + 3 + capacity) { output in
             output.append(UInt8(ascii: "\""))
-            output.append(text: name)
-            output.append(UInt8(ascii: "\""))
-            output.append(UInt8(ascii: ":"))
+            output.append(name)
+            output.append("\":")
             write(&output)
         }
     }
@@ -68,7 +69,7 @@ struct JSONWriter {
     }
 
     /// Appends one value of at most `capacity` bytes, one more for its opening bracket, and a comma where one belongs.
-    private mutating func append(capacity: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+    mutating func append(capacity: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         let needsComma = needsComma
         bytes.append(addingCapacity: capacity + 2) { output in
             if needsComma { output.append(UInt8(ascii: ",")) }
@@ -80,11 +81,11 @@ struct JSONWriter {
     // MARK: Values
 
     mutating func null() {
-        append(capacity: 4) { $0.append(text: "null") }
+        append(capacity: 4) { $0.append("null") }
     }
 
     mutating func value(_ value: Bool) {
-        append(capacity: 5) { $0.append(text: value ? "true" : "false") }
+        append(capacity: 5) { $0.append(value ? "true" : "false") }
     }
 
     mutating func value(_ value: some FixedWidthInteger) {
@@ -104,7 +105,7 @@ struct JSONWriter {
         append(capacity: span.count + escapes * 5 + 2) { output in
             output.append(UInt8(ascii: "\""))
             if escapes == 0 {
-                for position in span.indices { output.append(span[position]) }
+                output.append(text: text)
             } else {
                 for position in span.indices { output.append(escaping: span[position]) }
             }
@@ -118,43 +119,33 @@ struct JSONWriter {
 
     // MARK: Members
 
-    mutating func member(_ name: String, _ value: Bool) {
+    mutating func member(_ name: StaticString, _ value: Bool) {
         key(name)
         self.value(value)
     }
 
-    mutating func member(_ name: String, _ value: some FixedWidthInteger) {
+    mutating func member(_ name: StaticString, _ value: some FixedWidthInteger) {
         member(name, capacity: OutputSpan<UInt8>.integerBytes) { $0.append(decimal: value) }
     }
 
     /// A number that is rounded to thousandths; it must not be negative.
-    mutating func member(_ name: String, toThousandths value: Double) {
-        let thousandths = UInt64(exactly: (value * 1000 + 0.5).rounded(.down)) ?? 0
-        member(name, capacity: OutputSpan<UInt8>.integerBytes + 1) { $0.append(thousandths: thousandths) }
+    mutating func member(_ name: StaticString, toThousandths value: Double) {
+        member(name, capacity: OutputSpan<UInt8>.integerBytes + 1) { $0.append(toThousandths: value) }
     }
 
-    /// A text that needs no escapes, as a name or an address.
-    mutating func member(_ name: String, plain text: String) {
-        member(name, capacity: text.utf8.count + 2) { output in
-            output.append(UInt8(ascii: "\""))
-            output.append(text: text)
-            output.append(UInt8(ascii: "\""))
-        }
-    }
-
-    mutating func member(_ name: String, _ value: String) {
+    mutating func member(_ name: StaticString, _ value: String) {
         key(name)
         self.value(value)
     }
 
     /// A text, or null.
-    mutating func member(_ name: String, _ value: String?) {
+    mutating func member(_ name: StaticString, _ value: String?) {
         key(name)
         if let value { self.value(value) } else { null() }
     }
 
     /// An integer, or null.
-    mutating func member(_ name: String, _ value: (some FixedWidthInteger)?) {
+    mutating func member(_ name: StaticString, _ value: (some FixedWidthInteger)?) {
         key(name)
         if let value { self.value(value) } else { null() }
     }
@@ -169,7 +160,7 @@ extension OutputSpan<UInt8> {
         case UInt8(ascii: "\r"): append(UInt8(ascii: "r"))
         case UInt8(ascii: "\t"): append(UInt8(ascii: "t"))
         case 0..<0x20:
-            append(text: "u00")
+            append("u00")
             append(hexadecimal: byte >> 4)
             append(hexadecimal: byte & 15)
         default: append(byte)

@@ -51,7 +51,7 @@ extension JSONWriter {
         }
     }
 
-    private mutating func member(_ name: String, _ value: Bool?) {
+    private mutating func member(_ name: StaticString, _ value: Bool?) {
         key(name)
         if let value { self.value(value) } else { null() }
     }

@@ -3,11 +3,16 @@ internal import Reconciler
 internal import Synchronization
 internal import TunnelStore
 
-/// Who asks.
-struct Principal: Sendable, Equatable {
+/// Who asks. A class, so that each request is handed the one of its token.
+final class Principal: Sendable {
     /// For the audit: `uid 0` or `token 5`.
-    var author: String
-    var scope: Token.Scope
+    let author: String
+    let scope: Token.Scope
+
+    init(author: String, scope: Token.Scope) {
+        self.author = author
+        self.scope = scope
+    }
 }
 
 /// Decides who may do what: over the unix socket by the peer's credentials, over TCP by bearer token.
@@ -43,7 +48,7 @@ final class Authorization: Sendable {
         let principal =
             switch request.peer {
             case .unix(let uid, _, _): try self.principal(uid: uid)
-            case .tcp: try self.principal(bearing: BearerToken(request.headers))
+            case .tcp: try self.principal(bearing: request.headers.bearerToken)
             }
         guard principal.scope >= scope else { throw Self.insufficient(scope) }
         return principal

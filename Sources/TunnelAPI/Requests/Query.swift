@@ -6,7 +6,7 @@ struct Query {
 
     /// - Throws: a problem for a parameter that isn't among `known`.
     init(_ request: Request, known: [String] = []) throws(Problem) {
-        items = request.target.query
+        items = request.query
         guard let unknown = items.first(where: { !known.contains($0.name) }) else { return }
         let list = known.isEmpty ? "none" : known.joined(separator: ", ")
         throw Problem(

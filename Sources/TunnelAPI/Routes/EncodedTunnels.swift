@@ -7,17 +7,18 @@ internal import Tunnels
 final class EncodedTunnels: Sendable {
     private static let capacity = 4096
 
-    private let kept = Mutex<[TunnelID: (view: TunnelView, answer: PreparedResponse)]>([:])
+    /// By name.
+    private let kept = Mutex<[String: (view: TunnelView, answer: PreparedResponse)]>([:])
 
     func answer(for view: TunnelView) -> Answer {
-        let id = view.tunnel.id
-        if let kept = kept.withLock({ $0[id] }), kept.view === view { return .prepared(kept.answer) }
+        let name = view.tunnel.name.text
+        if let kept = kept.withLock({ $0[name] }), kept.view === view { return .prepared(kept.answer) }
         let response = Response(view)
         guard let prepared = PreparedResponse(response) else { return .response(response) }
         kept.withLock { kept in
-            // Those of deleted tunnels go with the rest.
+            // Those of tunnels that were deleted or renamed go with the rest.
             if kept.count >= Self.capacity { kept.removeAll(keepingCapacity: true) }
-            kept[id] = (view, prepared)
+            kept[name] = (view, prepared)
         }
         return .prepared(prepared)
     }

@@ -5,16 +5,13 @@ struct ServerController: Sendable {
     let version: String
     let unreadiness: @Sendable () -> String?
 
-    /// Answered to everybody.
-    static let openPatterns: Set<String> = ["/livez", "/readyz", "/openapi.yaml", "/problems/{slug}"]
-
     var routes: [Route] {
         [
-            Route(.get, "/livez", live),
-            Route(.get, "/readyz", ready),
+            Route(.get, "/livez", isOpen: true, live),
+            Route(.get, "/readyz", isOpen: true, ready),
             Route(.get, "/v1/version", showVersion),
-            Route(.get, "/openapi.yaml", contract),
-            Route(.get, "/problems/{slug}", problem),
+            Route(.get, "/openapi.yaml", isOpen: true, contract),
+            Route(.get, "/problems/{slug}", isOpen: true, problem),
         ]
     }
 

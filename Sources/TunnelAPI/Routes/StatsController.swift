@@ -30,7 +30,7 @@ struct StatsController: Sendable {
         // Encoded under the lock, so that those who ask at the same time share it.
         return newest.all.withLock { newest in
             if let newest, newest.sample === sample { return .prepared(newest.answer) }
-            var writer = JSONWriter(capacity: 128 + sample.entries.count * 384)
+            var writer = JSONWriter(capacity: JSONWriter.statsCapacity(sample.entries.count))
             writer.stats(sample)
             let response = Response(json: writer)
             guard let prepared = PreparedResponse(response) else { return .response(response) }
@@ -44,7 +44,7 @@ struct StatsController: Sendable {
         guard let key = request.tunnelKey, let view = reconciler.directory.view(key) else {
             throw WriteRefusal.notFound
         }
-        var writer = JSONWriter(capacity: 512)
+        var writer = JSONWriter(capacity: JSONWriter.statsCapacity(1))
         writer.stats(of: view, in: sample)
         return .response(Response(json: writer))
     }

@@ -137,8 +137,9 @@ extension Request {
     /// The tunnel that the path names; nil where no tunnel can have such a name or id.
     var tunnelKey: TunnelKey? {
         guard let text = parameters["name"] else { return nil }
-        if let id = TunnelID(text) { return .id(id) }
-        return (try? InterfaceName(text)).map { .name($0) }
+        // No name is as long as an id.
+        if let name = try? InterfaceName(text) { return .name(name) }
+        return TunnelID(text).map { .id($0) }
     }
 
     /// For the audit.
