@@ -34,6 +34,8 @@ public actor Reconciler {
     private var pace = BatchPace()
     /// When the batch at hand began: the time of all that it does.
     var batchTime = Timestamp(milliseconds: 0)
+    /// The id of the tunnel that this batch made last; the next one's follows it.
+    var latestID: TunnelID?
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -48,8 +50,8 @@ public actor Reconciler {
         public var settlingAfterWrites = Duration.milliseconds(500)
         /// Between two looks when nobody tells of a change.
         public var slowTick = Duration.seconds(30)
-        /// Events and audit rows kept.
-        public var history = 100_000
+        /// Events kept.
+        public var history = 200_000
 
         public init() {}
     }
@@ -185,7 +187,6 @@ public actor Reconciler {
     private func pruneHistory() {
         do {
             try store.pruneEvents(keeping: limits.history)
-            try store.pruneAudit(keeping: limits.history)
         } catch {
             logger.error("history not pruned", metadata: ["error": "\(error)"])
         }
