@@ -23,7 +23,7 @@ public actor Reconciler {
 
     let store: TunnelStore
     let plane: any DataPlane
-    var managed: [TunnelID: Managed] = [:]
+    var managed = ManagedTunnels()
     /// After how long the next look was asked for; nil where none is.
     private var dueLook: Duration?
     /// Whether writes were stored that the kernel wasn't asked for yet.
@@ -56,17 +56,6 @@ public actor Reconciler {
         public init() {}
     }
 
-    /// What the writer knows of a tunnel.
-    struct Managed {
-        var tunnel: Tunnel
-        var status: TunnelStatus
-        var backoff = Backoff()
-        /// A tunnel that failed isn't tried again for a while.
-        var isBackingOff = false
-        /// Whether it has had a link, maybe before the daemon's start: another one then begins an epoch.
-        var hasHadLink = false
-    }
-
     public nonisolated var unownedExecutor: UnownedSerialExecutor { writer.asUnownedSerialExecutor() }
 
     /// - Parameter plane: belongs to the reconciler from now on.
@@ -89,7 +78,7 @@ public actor Reconciler {
         let began = timing.uptime()
         self.armMonitor = armMonitor
         let epochs = try store.epochs()
-        for tunnel in try store.tunnels() {
+        try store.forEachTunnel { tunnel in
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
             managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true)

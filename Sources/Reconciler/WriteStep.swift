@@ -164,7 +164,7 @@ extension Reconciler {
 }
 
 extension WriteStep {
-    fileprivate init(from current: Reconciler.Managed, to wanted: Tunnel?) {
+    fileprivate init(from current: Managed, to wanted: Tunnel?) {
         former = current.tunnel
         self.wanted = wanted
         id = current.tunnel.id

@@ -67,7 +67,7 @@ private struct ListCursor<Element> {
 
 extension TunnelRows {
     /// Four queries over whole tables, walked side by side: one for each tunnel would take ten times as long.
-    static func all(_ database: Database) throws -> [Tunnel] {
+    static func forEach(_ database: Database, _ body: (Tunnel) -> Void) throws {
         var lists = try TunnelListCursors(database)
         let sql = """
             SELECT id, name, kind, local, remote, mtu, ttl, tos, pmtudisc, underlay, fwmark, enabled,
@@ -75,11 +75,9 @@ extension TunnelRows {
             FROM tunnel ORDER BY id
             """
         let rows = try Row.fetchCursor(database, sql: sql)
-        var tunnels: [Tunnel] = []
         while let row = try rows.next() {
             let id = try row.tunnelID(at: 0)
-            tunnels.append(try Tunnel(row, id: id, lists: lists.lists(of: id)))
+            body(try Tunnel(row, id: id, lists: lists.lists(of: id)))
         }
-        return tunnels
     }
 }
