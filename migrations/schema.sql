@@ -4,12 +4,13 @@ PRAGMA application_id = 0x74756e6c;
 
 -- IPv4 addresses are integers in host order; times are milliseconds since 1970-01-01 UTC.
 -- The checks are what can't be in any version; bounds of policy, as the length of a comment, aren't here.
+-- No check has an IN of more than two values: SQLite would build a temporary table for it at each insert.
 CREATE TABLE tunnel (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36 AND id NOT GLOB '*[^0-9a-f-]*'),
     name TEXT NOT NULL UNIQUE CHECK (
         length(name) BETWEEN 1 AND 15
         AND name GLOB '[A-Za-z0-9_]*' AND name NOT GLOB '*[^A-Za-z0-9_.-]*'
-        AND name NOT IN ('lo', 'tunl0', 'all', 'default')
+        AND name <> 'lo' AND name <> 'tunl0' AND name <> 'all' AND name <> 'default'
     ),
     kind TEXT NOT NULL CHECK (kind IN ('ipip')),
     -- NULL: left to the route towards remote.
@@ -24,7 +25,7 @@ CREATE TABLE tunnel (
     underlay TEXT CHECK (
         length(underlay) BETWEEN 1 AND 15
         AND underlay GLOB '[A-Za-z0-9_]*' AND underlay NOT GLOB '*[^A-Za-z0-9_.-]*'
-        AND underlay NOT IN ('lo', 'tunl0', 'all', 'default')
+        AND underlay <> 'lo' AND underlay <> 'tunl0' AND underlay <> 'all' AND underlay <> 'default'
     ),
     fwmark INTEGER CHECK (fwmark BETWEEN 1 AND 0xffffffff),
     enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
@@ -76,32 +77,29 @@ CREATE TABLE tunnel_epoch (
     epoch INTEGER NOT NULL CHECK (epoch >= 2)
 ) STRICT, WITHOUT ROWID;
 
--- What happened to tunnels. Rows outlive their tunnel, so nothing is referenced. Ids are cursors of streams
--- and are never given twice: the latest row is never removed. (AUTOINCREMENT would ensure the same with one
--- more page to write in each transaction.)
+-- What happened, and who did it. Rows outlive their tunnel or token, so nothing is referenced. Ids are cursors of
+-- streams and are never given twice: the latest row is never removed. (AUTOINCREMENT would ensure the same with one
+-- more page to write in each transaction; so would a table of its own for who did what.)
 CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     type TEXT NOT NULL CHECK (type <> ''),
-    tunnel_id TEXT NOT NULL,
-    tunnel_name TEXT NOT NULL,
-    revision INTEGER NOT NULL CHECK (revision >= 1),
-    detail TEXT CHECK (detail IS NULL OR json_valid(detail))
-) STRICT;
-
--- Who did what. tunnel_* are NULL where a token was acted on, token_id where a tunnel was.
-CREATE TABLE audit (
-    id INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,
-    actor TEXT NOT NULL CHECK (actor <> ''),
-    action TEXT NOT NULL CHECK (action <> ''),
+    -- Who asked for it; NULL where nobody did: what the kernel, or somebody beside us, did.
+    actor TEXT CHECK (actor <> ''),
     tunnel_id TEXT,
     tunnel_name TEXT,
     revision INTEGER CHECK (revision >= 1),
-    token_id INTEGER
+    token_id INTEGER,
+    detail TEXT CHECK (detail IS NULL OR json_valid(detail)),
+    CONSTRAINT of_a_tunnel_or_a_token CHECK (
+        CASE WHEN token_id IS NULL
+            THEN tunnel_id IS NOT NULL AND tunnel_name IS NOT NULL AND revision IS NOT NULL
+            ELSE tunnel_id IS NULL AND tunnel_name IS NULL AND revision IS NULL
+        END
+    )
 ) STRICT;
 
--- Revoked tokens stay, so that the audit's token_id can be read.
+-- Revoked tokens stay, so that an event's token_id can be read.
 CREATE TABLE token (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,

@@ -13,16 +13,16 @@ final class Inbox: Sendable {
         var waiting: [PendingWrite] = []
         var isScheduled = false
         var isClosed = false
-        /// Whether the writer waits for more.
-        var isAwaited = false
+        /// How many the writer waits for; nil when it doesn't, or was told that they are there.
+        var awaited: Int?
     }
 
     /// How many writes may wait: a bound on what clients can make the daemon hold.
     private static let capacity = 4096
 
     private let state = Mutex(State())
-    /// Raised by each arrival while the writer waits for company.
-    private let arrivals = DispatchSemaphore(value: 0)
+    /// Raised when as many as the writer waits for are there.
+    private let company = DispatchSemaphore(value: 0)
 
     /// Adds a write.
     ///
@@ -33,23 +33,35 @@ final class Inbox: Sendable {
             if state.waiting.count >= Self.capacity { return .failure(.overloaded) }
             state.waiting.append(pending)
             defer { state.isScheduled = true }
-            if state.isAwaited { arrivals.signal() }
+            if state.waiting.count == state.awaited {
+                state.awaited = nil
+                company.signal()
+            }
             return .success(!state.isScheduled)
         }
         return try result.get()
     }
 
-    /// Waits until `count` writes are there, as long as they keep coming: no longer than `pause` for each. Blocks.
+    /// Waits until `count` writes are there, for as long as some come in each `pause`. Blocks. The writer sleeps
+    /// through all arrivals but the last: to wake it for each would cost the clients more than its batch does.
     func wait(for count: Int, pause: Duration) {
-        var missing = state.withLock { state in
-            state.isAwaited = true
-            return count - state.waiting.count
-        }
         let pause = DispatchTimeInterval.nanoseconds(Int(pause.seconds * 1e9))
-        while missing > 0, arrivals.wait(timeout: .now() + pause) == .success { missing -= 1 }
-        state.withLock { $0.isAwaited = false }
-        // An arrival between the last wait and now.
-        while arrivals.wait(timeout: .now()) == .success {}
+        var before = -1
+        while let present = expect(count, moreThan: before) {
+            if company.wait(timeout: .now() + pause) == .success { return }
+            before = present
+        }
+        // They may have been completed between the last wait's end and now.
+        if before >= 0 { _ = company.wait(timeout: .now()) }
+    }
+
+    /// - Returns: how many are there; nil where they are enough, or no more than `before`.
+    private func expect(_ count: Int, moreThan before: Int) -> Int? {
+        state.withLock { state in
+            let present = state.waiting.count
+            state.awaited = present < count && present > before ? count : nil
+            return state.awaited == nil ? nil : present
+        }
     }
 
     /// Takes all that wait. The writer must come again until this is empty.

@@ -18,12 +18,13 @@ extension Reconciler {
         hasWritten = false
         counters.looks.increment()
         var news = News(time: timing.now())
+        let tunnels = managed.values.map(\.tunnel)
         // Once more after a change: the kernel does more than it is asked (deleting an address takes its secondaries
         // along), and the next look would take that for somebody else's doing.
         for round in 0..<3 {
-            guard var observed = readKernel() else { break }
-            if round == 0, tidy(observed) {
-                guard let tidied = readKernel() else { break }
+            guard var observed = readKernel(for: tunnels) else { break }
+            if round == 0, tidy(observed, tunnels) {
+                guard let tidied = readKernel(for: tunnels) else { break }
                 observed = tidied
             }
             let findings = managed.values.compactMap { finding(for: $0, in: observed, &news) }
@@ -40,9 +41,9 @@ extension Reconciler {
     }
 
     /// - Returns: nil where it can't be read now.
-    private func readKernel() -> ObservedState? {
+    private func readKernel(for tunnels: [Tunnel]) -> ObservedState? {
         do throws(TunnelProblem) {
-            let observed = try plane.observe(for: managed.values.map(\.tunnel))
+            let observed = try plane.observe(for: tunnels)
             readsKernel.store(true, ordering: .relaxed)
             return observed
         } catch {
@@ -57,9 +58,9 @@ extension Reconciler {
     /// plane's.
     ///
     /// - Returns: whether tunnels lost their links by it, so that the kernel is to be read again.
-    private func tidy(_ observed: ObservedState) -> Bool {
-        let unwanted = prune(observed, keeping: Set(managed.keys))
-        let misplaced = evictions(from: observed, for: managed.values.map(\.tunnel), on: plane.kind)
+    private func tidy(_ observed: ObservedState, _ tunnels: [Tunnel]) -> Bool {
+        let unwanted = prune(observed, keeping: managed.ids)
+        let misplaced = evictions(from: observed, for: tunnels, on: plane.kind)
         delete(unwanted, because: "no tunnel has it")
         delete(misplaced, because: "it stands in another tunnel's place, or is another data plane's")
         return !misplaced.isEmpty

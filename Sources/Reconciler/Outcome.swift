@@ -32,9 +32,7 @@ extension Reconciler {
     }
 
     func event(_ kind: Event.Kind, of tunnel: Tunnel, at time: Timestamp) -> Event {
-        Event(
-            at: time, kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name,
-            revision: tunnel.revision)
+        Event(at: time, kind: kind, subject: .init(tunnel))
     }
 
     /// Notes in the status what somebody else changed. Bringing up what was never up isn't drift, nor is following

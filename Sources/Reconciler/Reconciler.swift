@@ -23,7 +23,7 @@ public actor Reconciler {
 
     let store: TunnelStore
     let plane: any DataPlane
-    var managed: [TunnelID: Managed] = [:]
+    var managed = ManagedTunnels()
     /// After how long the next look was asked for; nil where none is.
     private var dueLook: Duration?
     /// Whether writes were stored that the kernel wasn't asked for yet.
@@ -34,6 +34,8 @@ public actor Reconciler {
     private var pace = BatchPace()
     /// When the batch at hand began: the time of all that it does.
     var batchTime = Timestamp(milliseconds: 0)
+    /// The id of the tunnel that this batch made last; the next one's follows it.
+    var latestID: TunnelID?
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -48,21 +50,10 @@ public actor Reconciler {
         public var settlingAfterWrites = Duration.milliseconds(500)
         /// Between two looks when nobody tells of a change.
         public var slowTick = Duration.seconds(30)
-        /// Events and audit rows kept.
-        public var history = 100_000
+        /// Events kept.
+        public var history = 200_000
 
         public init() {}
-    }
-
-    /// What the writer knows of a tunnel.
-    struct Managed {
-        var tunnel: Tunnel
-        var status: TunnelStatus
-        var backoff = Backoff()
-        /// A tunnel that failed isn't tried again for a while.
-        var isBackingOff = false
-        /// Whether it has had a link, maybe before the daemon's start: another one then begins an epoch.
-        var hasHadLink = false
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { writer.asUnownedSerialExecutor() }
@@ -87,7 +78,7 @@ public actor Reconciler {
         let began = timing.uptime()
         self.armMonitor = armMonitor
         let epochs = try store.epochs()
-        for tunnel in try store.tunnels() {
+        try store.forEachTunnel { tunnel in
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
             managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true)
@@ -185,7 +176,6 @@ public actor Reconciler {
     private func pruneHistory() {
         do {
             try store.pruneEvents(keeping: limits.history)
-            try store.pruneAudit(keeping: limits.history)
         } catch {
             logger.error("history not pruned", metadata: ["error": "\(error)"])
         }

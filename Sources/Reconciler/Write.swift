@@ -30,7 +30,7 @@ public struct Write: Sendable {
 
     public var change: Change
     public var precondition: Precondition?
-    /// Who asks, for the audit: `uid 0` or `token <id>`.
+    /// Who asks, for the event: `uid 0` or `token <id>`.
     public var author: String
     /// `Prefer: respond-async`: answered when stored; the kernel follows.
     public var isAsynchronous: Bool

@@ -52,13 +52,16 @@ extension Reconciler {
         // A name or endpoints that an asynchronous write gave up may still be in the kernel.
         if isBehind, batch.contains(where: { !$0.write.isAsynchronous }) { look() }
         batchTime = timing.now()
+        latestID = nil
         var items = batch.map { BatchItem(pending: $0) }
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}
         undoRefused(items)
         noteLoadedModules()
         counters.batches.increment()
-        for item in items { finish(item) }
+        // All are published before the first is answered: who is told may ask at once.
+        let results = items.map(publish)
+        for (item, result) in zip(items, results) { item.pending.completion(result) }
     }
 
     private enum Attempt {

@@ -32,19 +32,19 @@ extension Reconciler {
         }
     }
 
-    /// Writes a step with its event and its audit row.
+    /// Writes a step with its event, which says who asked for it.
     func record(_ step: WriteStep, of write: Write, in transaction: inout Transaction) throws(WriteRefusal) {
         do throws(Refusal) {
             switch (step.former, step.wanted) {
             case (nil, let wanted?):
                 try transaction.insert(wanted)
-                try record(.created, .tunnelCreated, of: wanted, by: write.author, in: &transaction)
+                try record(.created, of: wanted, by: write.author, in: &transaction)
             case (_?, let wanted?):
                 try transaction.update(wanted)
-                try record(.updated, .tunnelUpdated, of: wanted, by: write.author, in: &transaction)
+                try record(.updated, of: wanted, by: write.author, in: &transaction)
             case (let former?, nil):
                 try transaction.delete(former.id)
-                try record(.deleted, .tunnelDeleted, of: former, by: write.author, in: &transaction)
+                try record(.deleted, of: former, by: write.author, in: &transaction)
             case (nil, nil): break
             }
         } catch {
@@ -53,13 +53,10 @@ extension Reconciler {
     }
 
     private func record(
-        _ kind: Event.Kind, _ action: AuditEntry.Action, of tunnel: Tunnel, by author: String,
-        in transaction: inout Transaction
+        _ kind: Event.Kind, of tunnel: Tunnel, by author: String, in transaction: inout Transaction
     ) throws(Refusal) {
-        let subject = AuditEntry.Subject.tunnel(tunnel.id, name: tunnel.name, revision: tunnel.revision)
         do throws(StoreError) {
-            try transaction.record(event(kind, of: tunnel, at: batchTime))
-            try transaction.record(AuditEntry(at: batchTime, actor: author, action: action, subject: subject))
+            try transaction.record(Event(at: batchTime, kind: kind, subject: .init(tunnel), actor: author))
         } catch {
             throw .storage(error)
         }
@@ -79,21 +76,18 @@ extension Reconciler {
         }
     }
 
-    /// Publishes and answers one write.
-    func finish(_ item: BatchItem) {
-        let result: Result<WriteOutcome, WriteRefusal>
+    /// Publishes what became of one write.
+    ///
+    /// - Returns: the answer to it.
+    func publish(_ item: BatchItem) -> Result<WriteOutcome, WriteRefusal> {
         if let refusal = item.refusal {
             counters.refusals.increment()
-            result = .failure(refusal)
-        } else if let view = item.unchanged {
-            result = .success(.unchanged(view))
-        } else if let step = item.step {
-            counters.writes.increment()
-            result = .success(publish(step, item.asked?.result))
-        } else {
-            result = .failure(.notFound)
+            return .failure(refusal)
         }
-        item.pending.completion(result)
+        if let view = item.unchanged { return .success(.unchanged(view)) }
+        guard let step = item.step else { return .failure(.notFound) }
+        counters.writes.increment()
+        return .success(publish(step, item.asked?.result))
     }
 
     private func publish(_ step: WriteStep, _ result: Result<AppliedLink?, TunnelProblem>?) -> WriteOutcome {
@@ -147,7 +141,8 @@ extension Reconciler {
         guard room > 0 else { throw .tooManyTunnels(limit: limits.tunnels) }
         let now = batchTime
         var generator = SystemRandomNumberGenerator()
-        let id = TunnelID(at: now, using: &generator)
+        let id = latestID?.successor ?? TunnelID(at: now, using: &generator)
+        latestID = id
         let tunnel = Tunnel(id: id, definition: definition, revision: 1, createdAt: now, updatedAt: now)
         try refuseSwallowing(tunnel)
         return WriteStep(former: nil, wanted: tunnel, id: id, name: definition.name.text, ifindex: nil)
@@ -169,7 +164,7 @@ extension Reconciler {
 }
 
 extension WriteStep {
-    fileprivate init(from current: Reconciler.Managed, to wanted: Tunnel?) {
+    fileprivate init(from current: Managed, to wanted: Tunnel?) {
         former = current.tunnel
         self.wanted = wanted
         id = current.tunnel.id

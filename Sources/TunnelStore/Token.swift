@@ -45,8 +45,7 @@ extension TunnelStore {
                 sql: "INSERT INTO token (name, scope, digest, created_at) VALUES (?, ?, ?, ?)",
                 arguments: [name, scope.rawValue, Data(digest), time.milliseconds])
             let id = database.lastInsertedRowID
-            let entry = AuditEntry(at: time, actor: actor, action: .tokenCreated, subject: .token(id: id))
-            try entry.insert(database)
+            _ = try Event(at: time, kind: .tokenCreated, subject: .token(id: id), actor: actor).insert(database)
             return Token(
                 id: id, name: name, scope: scope, digest: digest, createdAt: time, revokedAt: nil)
         }
@@ -69,8 +68,7 @@ extension TunnelStore {
                 sql: "UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
                 arguments: [time.milliseconds, id])
             guard database.changesCount == 1 else { return false }
-            let entry = AuditEntry(at: time, actor: actor, action: .tokenRevoked, subject: .token(id: id))
-            try entry.insert(database)
+            _ = try Event(at: time, kind: .tokenRevoked, subject: .token(id: id), actor: actor).insert(database)
             return true
         }
     }

@@ -46,11 +46,6 @@ public struct Transaction: ~Copyable {
         try record { try event.insert($0) }
     }
 
-    /// - Throws: ``StoreError``; the transaction won't commit then.
-    public mutating func record(_ entry: AuditEntry) throws(StoreError) {
-        try record { try entry.insert($0) }
-    }
-
     mutating func record<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
         do {
             if let failure { throw failure }
@@ -60,19 +55,15 @@ public struct Transaction: ~Copyable {
         }
     }
 
-    /// One change in a savepoint of its own.
+    /// - Parameter body: leaves nothing behind when it is refused.
     private mutating func change(_ tunnel: Tunnel, _ body: (TunnelRows) throws -> Void) throws(Refusal) {
         do {
             if let failure { throw failure }
-            try execute("SAVEPOINT change")
             do {
                 try body(TunnelRows(database))
             } catch let error where Self.isRefusal(error) {
-                try execute("ROLLBACK TO change")
-                try execute("RELEASE change")
                 throw try refusal(error, of: tunnel)
             }
-            try execute("RELEASE change")
         } catch let refusal as Refusal {
             throw refusal
         } catch {
@@ -80,12 +71,8 @@ public struct Transaction: ~Copyable {
         }
     }
 
-    private func execute(_ sql: String) throws {
-        try database.cachedStatement(sql: sql).execute()
-    }
-
     private static func isRefusal(_ error: any Error) -> Bool {
-        error is Refusal || (error as? DatabaseError)?.resultCode == .SQLITE_CONSTRAINT
+        error is Refusal || TunnelRows.isRefusal(error)
     }
 
     /// SQLite says which index refused; only now is it asked which tunnel is in it.

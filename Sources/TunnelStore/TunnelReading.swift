@@ -6,51 +6,78 @@ struct TunnelLists {
     var addresses: [InterfaceAddress] = []
     var routes: [TunnelRoute] = []
     var labels: [String: String] = [:]
+}
 
-    /// By tunnel: of all tunnels, or of those selected. Each list is in its order.
-    static func read(
-        _ database: Database, _ selection: String = "", _ arguments: StatementArguments = []
-    ) throws -> [String: TunnelLists] {
+/// The rows of the three tables in the order of their tunnels.
+struct TunnelListCursors {
+    private var addresses: ListCursor<InterfaceAddress>
+    private var routes: ListCursor<TunnelRoute>
+    private var labels: ListCursor<(key: String, value: String)>
+
+    /// Of all tunnels, or of those that `selection` selects.
+    init(_ database: Database, _ selection: String = "", _ arguments: StatementArguments = []) throws {
         func rows(_ columns: String, _ table: String, _ order: String) throws -> RowCursor {
             let sql = "SELECT tunnel_id, \(columns) FROM \(table) \(selection) ORDER BY tunnel_id, \(order)"
             return try Row.fetchCursor(database.cachedStatement(sql: sql), arguments: arguments)
         }
-        var lists: [String: TunnelLists] = [:]
-        let addresses = try rows("local, peer, prefix_length", "tunnel_address", "position")
-        while let row = try addresses.next() {
-            let address = try InterfaceAddress(row)
-            lists[try row.decode(atIndex: 0), default: TunnelLists()].addresses.append(address)
+        addresses = try ListCursor(rows("local, peer, prefix_length", "tunnel_address", "position")) {
+            try InterfaceAddress($0)
         }
-        let routes = try rows("network, prefix_length, metric", "tunnel_route", "position")
-        while let row = try routes.next() {
-            let route = try TunnelRoute(row)
-            lists[try row.decode(atIndex: 0), default: TunnelLists()].routes.append(route)
+        routes = try ListCursor(rows("network, prefix_length, metric", "tunnel_route", "position")) {
+            try TunnelRoute($0)
         }
-        let labels = try rows("key, value", "tunnel_label", "key")
-        while let row = try labels.next() {
-            let key = try row.decode(String.self, atIndex: 1)
-            let value = try row.decode(String.self, atIndex: 2)
-            lists[try row.decode(atIndex: 0), default: TunnelLists()].labels[key] = value
+        labels = try ListCursor(rows("key, value", "tunnel_label", "key")) {
+            (try $0.decode(atIndex: 1), try $0.decode(atIndex: 2))
         }
+    }
+
+    /// Those of one tunnel, each list in its order; tunnels are to be asked for in the order of their ids.
+    mutating func lists(of id: TunnelID) throws -> TunnelLists {
+        var lists = TunnelLists()
+        while let address = try addresses.next(of: id) { lists.addresses.append(address) }
+        while let route = try routes.next(of: id) { lists.routes.append(route) }
+        while let (key, value) = try labels.next(of: id) { lists.labels[key] = value }
         return lists
     }
 }
 
+private struct ListCursor<Element> {
+    private let rows: RowCursor
+    private let element: (Row) throws -> Element
+    private var row: (id: TunnelID, element: Element)?
+
+    init(_ rows: RowCursor, _ element: @escaping (Row) throws -> Element) throws {
+        self.rows = rows
+        self.element = element
+        try advance()
+    }
+
+    private mutating func advance() throws {
+        row = try rows.next().map { (id: try $0.tunnelID(at: 0), element: try element($0)) }
+    }
+
+    /// The next row if it is that tunnel's.
+    mutating func next(of id: TunnelID) throws -> Element? {
+        while let row, row.id < id { try advance() }
+        guard let row, row.id == id else { return nil }
+        try advance()
+        return row.element
+    }
+}
+
 extension TunnelRows {
-    /// Four queries over whole tables, joined here: one for each tunnel would take ten times as long.
-    static func all(_ database: Database) throws -> [Tunnel] {
-        let lists = try TunnelLists.read(database)
+    /// Four queries over whole tables, walked side by side: one for each tunnel would take ten times as long.
+    static func forEach(_ database: Database, _ body: (Tunnel) -> Void) throws {
+        var lists = try TunnelListCursors(database)
         let sql = """
             SELECT id, name, kind, local, remote, mtu, ttl, tos, pmtudisc, underlay, fwmark, enabled,
                 comment, revision, updated_at, created_at
             FROM tunnel ORDER BY id
             """
         let rows = try Row.fetchCursor(database, sql: sql)
-        var tunnels: [Tunnel] = []
         while let row = try rows.next() {
             let id = try row.tunnelID(at: 0)
-            tunnels.append(try Tunnel(row, id: id, lists: lists[id.text] ?? TunnelLists()))
+            body(try Tunnel(row, id: id, lists: lists.lists(of: id)))
         }
-        return tunnels
     }
 }

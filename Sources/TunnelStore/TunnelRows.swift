@@ -9,17 +9,37 @@ struct TunnelRows {
         self.database = database
     }
 
+    /// Leaves nothing of the tunnel where a constraint refuses a part of it.
     func insert(_ tunnel: Tunnel) throws {
         try execute(Self.insertTunnel, tunnel.arguments)
-        try writeLists(of: tunnel, instead: TunnelLists())
+        do {
+            try writeLists(of: tunnel, instead: TunnelLists())
+        } catch let error where Self.isRefusal(error) {
+            // Cheaper than a savepoint, which copies each page that is written.
+            _ = try delete(tunnel.id)
+            throw error
+        }
     }
 
+    /// Leaves the tunnel as it was where a constraint refuses a part of it.
+    ///
     /// - Returns: whether there is such a tunnel.
     func update(_ tunnel: Tunnel) throws -> Bool {
-        try execute(Self.updateTunnel, tunnel.arguments)
-        guard database.changesCount == 1 else { return false }
-        let stored = try TunnelLists.read(database, "WHERE tunnel_id = ?", [tunnel.id.text])
-        try writeLists(of: tunnel, instead: stored[tunnel.id.text] ?? TunnelLists())
+        try execute("SAVEPOINT change")
+        do {
+            try execute(Self.updateTunnel, tunnel.arguments)
+            guard database.changesCount == 1 else {
+                try execute("RELEASE change")
+                return false
+            }
+            var stored = try TunnelListCursors(database, "WHERE tunnel_id = ?", [tunnel.id.text])
+            try writeLists(of: tunnel, instead: try stored.lists(of: tunnel.id))
+        } catch let error where Self.isRefusal(error) {
+            try execute("ROLLBACK TO change")
+            try execute("RELEASE change")
+            throw error
+        }
+        try execute("RELEASE change")
         return true
     }
 
@@ -29,7 +49,11 @@ struct TunnelRows {
         return database.changesCount == 1
     }
 
-    private func execute(_ sql: String, _ arguments: StatementArguments) throws {
+    static func isRefusal(_ error: any Error) -> Bool {
+        (error as? DatabaseError)?.resultCode == .SQLITE_CONSTRAINT
+    }
+
+    private func execute(_ sql: String, _ arguments: StatementArguments = []) throws {
         try database.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 

@@ -56,7 +56,16 @@ public final class TunnelStore: Sendable {
 
     /// All tunnels, by id: in the order they were created.
     public func tunnels() throws(StoreError) -> [Tunnel] {
-        try read(TunnelRows.all)
+        var tunnels: [Tunnel] = []
+        try forEachTunnel { tunnels.append($0) }
+        return tunnels
+    }
+
+    /// Gives all tunnels one by one, by id.
+    ///
+    /// - Parameter body: mustn't use the store.
+    public func forEachTunnel(_ body: (Tunnel) -> Void) throws(StoreError) {
+        try read { try TunnelRows.forEach($0, body) }
     }
 
     /// Changes with each commit of another connection or process, and never with those of this one

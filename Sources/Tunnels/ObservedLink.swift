@@ -126,6 +126,9 @@ public struct ObservedState: Sendable {
         byName = [:]
         byOwner = [:]
         byEndpoints = [:]
+        byName.reserveCapacity(links.count)
+        byOwner.reserveCapacity(links.count)
+        byEndpoints.reserveCapacity(links.count)
         for (position, link) in links.enumerated() {
             byName[link.name] = position
             // Of two links that bear one mark, the older one (the lower ifindex) is the tunnel's.

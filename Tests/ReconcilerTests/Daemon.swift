@@ -106,10 +106,6 @@ struct Daemon {
         try store.events(after: 0, limit: 10_000).map(\.event.kind)
     }
 
-    func auditCount() throws -> Int {
-        try store.audit(after: 0, limit: 10_000).count
-    }
-
     /// Database, directory and kernel have the same tunnels, and nothing of ours is left beside them.
     func expectAgreement(_ location: SourceLocation = #_sourceLocation) throws {
         let stored = try store.tunnels()

@@ -24,7 +24,6 @@ import Tunnels
         #expect(daemon.plane.host.links == links)
         #expect(try daemon.store.tunnels() == [])
         #expect(try daemon.events() == [])
-        #expect(try daemon.auditCount() == 0)
         daemon.plane.refuseNothing()
         #expect(await daemon.write(.create(try definition(1))).word == "created")
         try daemon.expectAgreement()

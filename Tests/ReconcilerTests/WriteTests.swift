@@ -22,8 +22,7 @@ import Tunnels
         #expect(view.status.mtu == 1480)
         try daemon.expectAgreement()
         #expect(try daemon.events() == [.created])
-        #expect(try daemon.auditCount() == 1)
-        #expect(try daemon.store.audit(after: 0, limit: 1).first?.entry.actor == "test")
+        #expect(try daemon.store.events(after: 0, limit: 1).first?.event.actor == "test")
     }
 
     @Test func aPutCreatesThenChangesNothingThenReplaces() async throws {

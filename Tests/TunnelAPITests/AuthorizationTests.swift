@@ -80,12 +80,12 @@ import Tunnels
         }
     }
 
-    @Test func theAuthorIsInTheAudit() async throws {
+    @Test func theAuthorIsInTheHistory() async throws {
         try await withDaemon { daemon in
             let (text, token) = try daemon.createToken(.write)
             let body = #"{"name": "tun_a", "remote": "172.16.1.62"}"#
             #expect(try ask(daemon, "POST", "/v1/tunnels", token: text, body: body).status == 201)
-            let actors = try daemon.store.audit(after: 0, limit: 100).map(\.entry.actor)
+            let actors = try daemon.store.events(after: 0, limit: 100).map(\.event.actor)
             #expect(actors.contains("token \(token.id)"))
         }
     }

@@ -14,23 +14,19 @@ import Tunnels
         let tunnel = try tunnel(1)
         return try store.write { (transaction) throws in
             try (1...count).map { revision in
-                let subject = AuditEntry.Subject.tunnel(
-                    tunnel.id, name: tunnel.name, revision: Int64(revision))
-                try transaction.record(
-                    AuditEntry(at: now, actor: "uid:0", action: .tunnelUpdated, subject: subject))
-                return try transaction.record(
-                    Event(
-                        at: now, kind: .updated, tunnelID: tunnel.id, tunnelName: tunnel.name,
-                        revision: Int64(revision)))
+                let subject = Event.Subject.tunnel(tunnel.id, name: tunnel.name, revision: Int64(revision))
+                return try transaction.record(Event(at: now, kind: .updated, subject: subject))
             }
         }
     }
 
     @Test func eventsComeBackAsTheyWere() throws {
-        let tunnel = try tunnel(1)
+        let tunnel = Event.Subject.tunnel(try id(4), name: try name("gone"), revision: 7)
         let events = Event.Kind.allCases.map { kind in
             Event(
-                at: later, kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name, revision: 7,
+                at: later, kind: kind,
+                subject: kind == .tokenCreated || kind == .tokenRevoked ? .token(id: 9) : tunnel,
+                actor: kind == .drifted ? nil : "token:3",
                 detail: kind == .failed ? #"{"errno":17,"kernel_message":"é"}"# : nil)
         }
         let ids = try store.write { (transaction) throws in try events.map { try transaction.record($0) } }
@@ -38,17 +34,6 @@ import Tunnels
         #expect(stored.map(\.event) == events)
         #expect(stored.map(\.id) == ids)
         #expect(ids == ids.sorted())
-    }
-
-    @Test func auditEntriesComeBackAsTheyWere() throws {
-        let subject = AuditEntry.Subject.tunnel(try id(4), name: try name("gone"), revision: 2)
-        let entries = AuditEntry.Action.allCases.map { action in
-            let isToken = action == .tokenCreated || action == .tokenRevoked
-            return AuditEntry(
-                at: now, actor: "token:3", action: action, subject: isToken ? .token(id: 9) : subject)
-        }
-        try store.write { (transaction) throws in for entry in entries { try transaction.record(entry) } }
-        #expect(try store.audit(after: 0, limit: 100).map(\.entry) == entries)
     }
 
     @Test func aReaderGoesOnWhereItStopped() throws {
@@ -65,8 +50,6 @@ import Tunnels
         #expect(try store.pruneEvents(keeping: 3) == 7)
         #expect(try store.pruneEvents(keeping: 3) == 0)
         #expect(try store.events(after: 0, limit: 100).map(\.id) == Array(ids[7...]))
-        #expect(try store.pruneAudit(keeping: 1) == 9)
-        #expect(try store.audit(after: 0, limit: 100).map(\.id) == [10])
     }
 
     @Test func anIDIsNeverGivenTwice() throws {
@@ -78,8 +61,7 @@ import Tunnels
 
     @Test func aDetailThatIsNoJSONEndsTheTransaction() throws {
         let tunnel = try tunnel(1)
-        let bad = Event(
-            at: now, kind: .failed, tunnelID: tunnel.id, tunnelName: tunnel.name, revision: 1, detail: "{")
+        let bad = Event(at: now, kind: .failed, subject: .init(tunnel), detail: "{")
         let error = #expect(throws: WriteError<StoreError>.self) {
             try store.write { (transaction) throws(StoreError) in
                 _ = transaction.attempt { (t) throws(Refusal) in try t.insert(tunnel) }

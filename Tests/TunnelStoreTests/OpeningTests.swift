@@ -157,8 +157,7 @@ import Tunnels
             try? FileManager.default.removeItem(atPath: path)
             _ = try makeDatabase {
                 let tunnel = try tunnel(1)
-                let event = Event(
-                    at: now, kind: .up, tunnelID: tunnel.id, tunnelName: tunnel.name, revision: 1)
+                let event = Event(at: now, kind: .up, subject: .init(tunnel))
                 try $0.write { (transaction) throws(StoreError) in _ = try transaction.record(event) }
             }
             let queue = try DatabaseQueue(path: path)

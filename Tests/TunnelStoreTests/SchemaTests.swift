@@ -59,7 +59,11 @@ import Tunnels
         "UPDATE tunnel SET name = ''",
         "UPDATE tunnel SET name = 'abcdefghijklmnop'",
         "UPDATE tunnel SET name = 'tunl0'",
+        "UPDATE tunnel SET name = 'lo'",
+        "UPDATE tunnel SET name = 'all'",
+        "UPDATE tunnel SET name = 'default'",
         "UPDATE tunnel SET underlay = 'a/b'",
+        "UPDATE tunnel SET underlay = 'lo'",
         "UPDATE tunnel SET kind = 'gre'",
         "UPDATE tunnel SET enabled = 2",
         "UPDATE tunnel SET pmtudisc = NULL",
@@ -75,7 +79,10 @@ import Tunnels
         "UPDATE tunnel_route SET prefix_length = 33",
         "UPDATE tunnel_route SET metric = 4294967296",
         "INSERT INTO event (at, type, tunnel_id, tunnel_name, revision, detail) VALUES (1, 'x', 'y', 'z', 1, '{')",
-        "INSERT INTO audit (at, actor, action) VALUES (1, '', 'x')",
+        "INSERT INTO event (at, type, token_id, actor) VALUES (1, 'x', 1, '')",
+        "INSERT INTO event (at, type, actor) VALUES (1, 'x', 'y')",
+        "INSERT INTO event (at, type, tunnel_id, tunnel_name, revision, token_id) VALUES (1, 'x', 'y', 'z', 1, 1)",
+        "INSERT INTO event (at, type, tunnel_id, tunnel_name) VALUES (1, 'x', 'y', 'z')",
         "INSERT INTO token (name, scope, digest, created_at) VALUES ('', 'root', zeroblob(32), 1)",
         "INSERT INTO token (name, scope, digest, created_at) VALUES ('', 'read', zeroblob(31), 1)",
     ])
@@ -102,13 +109,13 @@ import Tunnels
         let store = try TunnelStore(path: directory.database)
         #expect(try schema(store.queue) == schema(TunnelStore.inMemory().queue))
         #expect(try store.tunnels() == [try tunnel(1), try fullTunnel(2)])
-        let event = Event(
-            at: now, kind: .created, tunnelID: try id(1), tunnelName: try name("tun_1"), revision: 1,
-            detail: #"{"by":"uid:0"}"#)
-        #expect(try store.events(after: 0, limit: 10).map(\.event) == [event])
+        let subject = Event.Subject.tunnel(try id(1), name: try name("tun_1"), revision: 1)
         #expect(
-            try store.audit(after: 0, limit: 10).map(\.entry.subject) == [
-                .tunnel(try id(1), name: try name("tun_1"), revision: 1), .token(id: 1), .token(id: 1),
+            try store.events(after: 0, limit: 10).map(\.event) == [
+                Event(at: now, kind: .created, subject: subject, actor: "uid:0", detail: #"{"by":"uid:0"}"#),
+                Event(at: now, kind: .tokenCreated, subject: .token(id: 1), actor: "uid:0"),
+                Event(at: later, kind: .tokenRevoked, subject: .token(id: 1), actor: "uid:0"),
+                Event(at: later, kind: .drifted, subject: subject),
             ])
         #expect(
             try store.tokens() == [

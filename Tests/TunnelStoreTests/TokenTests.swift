@@ -54,11 +54,11 @@ import Tunnels
     @Test func whoMadeAndRevokedItIsKept() throws {
         let token = try create(1)
         _ = try command.revokeToken(id: token.id, at: later, by: "uid:1000")
-        let subject = AuditEntry.Subject.token(id: token.id)
+        let subject = Event.Subject.token(id: token.id)
         #expect(
-            try daemon.audit(after: 0, limit: 10).map(\.entry) == [
-                AuditEntry(at: now, actor: "uid:0", action: .tokenCreated, subject: subject),
-                AuditEntry(at: later, actor: "uid:1000", action: .tokenRevoked, subject: subject),
+            try daemon.events(after: 0, limit: 10).map(\.event) == [
+                Event(at: now, kind: .tokenCreated, subject: subject, actor: "uid:0"),
+                Event(at: later, kind: .tokenRevoked, subject: subject, actor: "uid:1000"),
             ])
     }
 
@@ -70,7 +70,7 @@ import Tunnels
         }
         #expect(error?.code == .constraint)
         #expect(try daemon.tokens().count == 1)
-        #expect(try daemon.audit(after: 0, limit: 10).count == 1)
+        #expect(try daemon.events(after: 0, limit: 10).count == 1)
     }
 
     @Test func scopesIncludeTheLesserOnes() {

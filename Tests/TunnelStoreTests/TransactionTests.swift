@@ -15,29 +15,24 @@ import Tunnels
     }
 
     private func event(_ tunnel: Tunnel, _ kind: Event.Kind = .created) -> Event {
-        Event(at: now, kind: kind, tunnelID: tunnel.id, tunnelName: tunnel.name, revision: tunnel.revision)
+        Event(at: now, kind: kind, subject: .init(tunnel), actor: "uid:0")
     }
 
     struct Stop: Error, Equatable {}
 
     @Test func aBodyThatThrowsLeavesNothing() throws {
         let tunnel = try fullTunnel(1)
-        let entry = AuditEntry(
-            at: now, actor: "uid:0", action: .tunnelCreated,
-            subject: .tunnel(tunnel.id, name: tunnel.name, revision: 1))
         #expect(throws: WriteError.body(Stop())) {
             try store.write { (transaction) throws(Stop) in
                 do {
                     try transaction.insert(tunnel)
                     try transaction.record(event(tunnel))
-                    try transaction.record(entry)
                 } catch { Issue.record(error) }
                 throw Stop()
             }
         }
         #expect(try store.tunnels().isEmpty)
         #expect(try store.events(after: 0, limit: 10).isEmpty)
-        #expect(try store.audit(after: 0, limit: 10).isEmpty)
         try store.insert(tunnel)
         #expect(try store.tunnels() == [tunnel], "the store goes on")
     }

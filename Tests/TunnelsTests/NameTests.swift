@@ -48,6 +48,18 @@ import Tunnels
         #expect(ids[0].hasPrefix("00000000-0000-7"))
     }
 
+    @Test func idsMadeTogetherSortInTheirOrder() throws {
+        var generator = SeededGenerator(seed: 3)
+        let first = TunnelID(at: now, using: &generator)
+        var ids = [first]
+        while let next = ids[ids.count - 1].successor { ids.append(next) }
+        #expect(ids.count == 4096)
+        #expect(ids.map(\.text) == ids.map(\.text).sorted())
+        #expect(ids == ids.sorted())
+        #expect(ids.allSatisfy { $0.text.hasPrefix("018bcfe5-687b-7") && $0.text.hasSuffix(first.text.suffix(18)) })
+        #expect(try #require(ids.last) < TunnelID(at: Timestamp(milliseconds: now.milliseconds + 1), using: &generator))
+    }
+
     @Test(arguments: [
         "", "018bcfe5-687b-7000-8000-00000000000", "018bcfe5-687b-7000-8000-0000000000000",
         "018BCFE5-687B-7000-8000-000000000000", "018bcfe5687b70008000000000000000",

@@ -1,0 +1,55 @@
+internal import Tunnels
+
+/// What the writer knows of a tunnel.
+struct Managed {
+    var tunnel: Tunnel
+    var status: TunnelStatus
+    var backoff = Backoff()
+    /// A tunnel that failed isn't tried again for a while.
+    var isBackingOff = false
+    /// Whether it has had a link, maybe before the daemon's start: another one then begins an epoch.
+    var hasHadLink = false
+}
+
+/// All that the writer knows, by tunnel.
+///
+/// Each is in a box of its own: in the dictionary itself, these large values would be moved each time that it grows,
+/// and all copied when one changes while a look walks over them.
+struct ManagedTunnels {
+    fileprivate final class Box {
+        var managed: Managed
+
+        init(_ managed: Managed) { self.managed = managed }
+    }
+
+    private var boxes: [TunnelID: Box] = [:]
+
+    var count: Int { boxes.count }
+    var ids: Set<TunnelID> { Set(boxes.keys) }
+
+    /// All of them, each as it is when its turn comes.
+    var values: some Sequence<Managed> { Values(boxes: boxes.values) }
+
+    subscript(id: TunnelID) -> Managed? {
+        get { boxes[id]?.managed }
+        set {
+            guard let newValue else {
+                boxes[id] = nil
+                return
+            }
+            if let box = boxes[id] { box.managed = newValue } else { boxes[id] = Box(newValue) }
+        }
+    }
+
+    private struct Values: Sequence, IteratorProtocol {
+        let underestimatedCount: Int
+        private var boxes: Dictionary<TunnelID, Box>.Values.Iterator
+
+        init(boxes: Dictionary<TunnelID, Box>.Values) {
+            underestimatedCount = boxes.count
+            self.boxes = boxes.makeIterator()
+        }
+
+        mutating func next() -> Managed? { boxes.next()?.managed }
+    }
+}
