@@ -30,6 +30,14 @@ public struct HostReport: Hashable, Sendable {
     public var reversePathFilter: Int?
     public var canAdministerNetwork: Bool
     public var canLoadModules: Bool
+    /// What carries tunnels here, where that isn't the kernel's `ipip`.
+    public var standIn: StandIn?
+
+    public enum StandIn: Hashable, Sendable {
+        case bpf
+        /// Neither: why eBPF can't.
+        case nothing(obstacle: String)
+    }
 
     public init(
         kernelRelease: String, hostname: String, modules: [Module], forwardsIPv4: Bool?,
@@ -55,10 +63,12 @@ public struct HostReport: Hashable, Sendable {
         if !canAdministerNetwork {
             found.append("CAP_NET_ADMIN is missing: run tunneld as root, or give it the capability.")
         }
-        if state(of: "ipip") == .missing {
-            found.append(
+        if state(of: "ipip") == .missing, standIn != .bpf {
+            var text =
                 "The kernel module ipip is neither built in nor installed: install your distribution's full kernel package, "
-                    + "or boot a kernel that has it.")
+                + "or boot a kernel that has it."
+            if case .nothing(let obstacle) = standIn { text += " eBPF can't stand in for it: \(obstacle)." }
+            found.append(text)
         }
         return found
     }

@@ -32,7 +32,7 @@ struct Daemon {
             let watch = HostWatch()
             let changes = ChangeCounter()
             let carrying = try DataPlanes.open(settings.dataPlane, changes: changes, watch: watch, logger: logger)
-            let (kind, counters) = (carrying.plane.kind, carrying.counters)
+            let (kind, counters, standIn) = (carrying.plane.kind, carrying.counters, carrying.standIn)
             let monitor = try KernelMonitor(watch: watch, filters: kind == .bpf)
             let reconciler = Reconciler(store: store, plane: carrying.plane, logger: logger)
             let reader = try KernelReader()
@@ -41,7 +41,11 @@ struct Daemon {
             let api = API(
                 API.Sources(
                     reconciler: reconciler, sampler: sampler, dataPlane: kind, version: Version.text,
-                    tokens: { () throws(StoreError) in try tokens.tokens() }, host: { HostFiles().report() },
+                    tokens: { () throws(StoreError) in try tokens.tokens() }, host: {
+                        var report = HostFiles().report()
+                        report.standIn = standIn
+                        return report
+                    },
                     links: { () throws(TunnelProblem) in try reader.links() },
                     routes: { () throws(TunnelProblem) in try reader.routes() },
                     kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },

@@ -8,6 +8,7 @@ enum DataPlanes {
     struct Opened {
         let plane: KernelDataPlane
         let counters: any CounterSource
+        let standIn: HostReport.StandIn?
     }
 
     /// - Parameter choice: `auto` takes the kernel's `ipip` where there is one, else the programs, else again the
@@ -25,23 +26,24 @@ enum DataPlanes {
                 return try programs(host, changes, watch)
             } catch {
                 logger.warning("this host can carry no tunnels", metadata: ["problem": "\(error.detail)"])
-                return try kernel(host, changes, watch)
+                return try kernel(host, changes, watch, standIn: .nothing(obstacle: error.detail))
             }
         }
     }
 
     private static func kernel(
-        _ host: HostFiles, _ changes: ChangeCounter, _ watch: HostWatch
+        _ host: HostFiles, _ changes: ChangeCounter, _ watch: HostWatch, standIn: HostReport.StandIn? = nil
     ) throws(TunnelProblem) -> Opened {
         try BPFDataPlane.removeRemains(changes: changes)
         return Opened(
-            plane: try KernelDataPlane(host: host, counters: changes, watch: watch), counters: try KernelCounters())
+            plane: try KernelDataPlane(host: host, counters: changes, watch: watch), counters: try KernelCounters(),
+            standIn: standIn)
     }
 
     private static func programs(
         _ host: HostFiles, _ changes: ChangeCounter, _ watch: HostWatch
     ) throws(TunnelProblem) -> Opened {
         let programs = try BPFDataPlane(host: host, changes: changes, watch: watch)
-        return Opened(plane: programs.plane, counters: programs.counters)
+        return Opened(plane: programs.plane, counters: programs.counters, standIn: .bpf)
     }
 }

@@ -36,7 +36,7 @@ import Tunnels
                     {"name":"tun_a",\(text("id", of: created)),"ifindex":\(ifindex),"epoch":1,\
                     "sampled_at":"2026-01-02T03:04:05.678Z","interval_seconds":2.0,\
                     "rx":{"bytes":2000,"packets":20,"errors":0,"dropped":0},\
-                    "tx":{"bytes":0,"packets":0,"errors":0,"dropped":0},\
+                    "tx":{"bytes":0,"packets":0,"errors":0,"dropped":0},"drops":{},\
                     "rates":{"rx_bits_per_second":4000.0,"rx_packets_per_second":5.0,"tx_bits_per_second":0.0,\
                     "tx_packets_per_second":0.0}}
                     """)
@@ -68,12 +68,14 @@ import Tunnels
             daemon.kernel.state.withLock { state in
                 state.counters[Int32(ifindex)]?.rx = largest
                 state.counters[Int32(ifindex)]?.tx = largest
+                for reason in DropReason.allCases { state.counters[Int32(ifindex)]?.reasons[reason] = .max }
             }
             daemon.clock.advance(by: .seconds(1))
             for path in ["/v1/stats", "/v1/tunnels/tun_aaaaaaaaaaa/stats"] {
                 let text = try daemon.ask("GET", path).text
                 #expect(text.contains(#""tx":{"bytes":18446744073709551615,"packets":18428315757951600,"#))
-                #expect(text.contains(#""errors":18446744073709551615,"dropped":18446744073709551615},"rates":{"#))
+                #expect(text.contains(#""errors":18446744073709551615,"dropped":18446744073709551615},"drops":{"#))
+                #expect(text.contains(#""tx_failed":18446744073709551615},"rates":{"#))
             }
         }
     }
@@ -89,7 +91,7 @@ import Tunnels
             _ = try daemon.ask("POST", "/v1/tunnels", body, headers: ["Prefer: respond-async"])
             let answer = try daemon.ask("GET", "/v1/tunnels/tun_a/stats")
             #expect(answer.status == 200)
-            for member in ["ifindex", "rx", "tx", "rates"] { #expect(answer[member] == .null) }
+            for member in ["ifindex", "rx", "tx", "drops", "rates"] { #expect(answer[member] == .null) }
             #expect(try daemon.ask("GET", "/v1/stats")["items"] == .array([]))
         }
     }

@@ -23,6 +23,15 @@ import Tunnels
         #expect(report(ipip: .loaded, mayAdminister: true).state(of: "tun") == .missing)
         #expect(report(ipip: .loaded, mayAdminister: true).state(of: "gre") == nil)
     }
+
+    @Test func programsStandInForIpip() {
+        var report = report(ipip: .missing, mayAdminister: true)
+        report.standIn = .bpf
+        #expect(report.shortcomings == [])
+        report.standIn = .nothing(obstacle: "CAP_BPF is missing")
+        #expect(report.shortcomings.count == 1)
+        #expect(report.shortcomings.first?.hasSuffix("eBPF can't stand in for it: CAP_BPF is missing.") == true)
+    }
 }
 
 @Suite struct RouteSwallowingTests {

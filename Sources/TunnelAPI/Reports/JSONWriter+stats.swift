@@ -35,7 +35,7 @@ extension JSONWriter {
             if let entry {
                 output.append(countersOf: entry, intervalSeconds: sample.intervalSeconds)
             } else {
-                output.append(#","rx":null,"tx":null,"rates":null"#)
+                output.append(#","rx":null,"tx":null,"drops":null,"rates":null"#)
             }
             output.append("}")
         }
@@ -43,8 +43,10 @@ extension JSONWriter {
 }
 
 extension OutputSpan<UInt8> {
-    /// The most that an item needs: 14 numbers, and 320 bytes for names and texts.
-    fileprivate static var statsBytes: Int { 320 + 14 * (integerBytes + 1) }
+    /// The most that an item needs: 14 numbers, 320 bytes for names and texts, and every reason for a drop.
+    fileprivate static var statsBytes: Int {
+        320 + 14 * (integerBytes + 1) + DropReason.allCases.count * (integerBytes + 24)
+    }
 
     /// The beginning of an item; the names need no escapes.
     fileprivate mutating func append(identityOf view: TunnelView) {
@@ -63,6 +65,7 @@ extension OutputSpan<UInt8> {
         append(entry.counters.rx)
         append(#","tx":"#)
         append(entry.counters.tx)
+        append(entry.counters.reasons)
         guard let growth = entry.growth, intervalSeconds > 0 else { return append(#","rates":null"#) }
         append(#","rates":{"rx_bits_per_second":"#)
         append(toThousandths: Double(growth.rx.bytes) * 8 / intervalSeconds)
@@ -72,6 +75,20 @@ extension OutputSpan<UInt8> {
         append(toThousandths: Double(growth.tx.bytes) * 8 / intervalSeconds)
         append(#","tx_packets_per_second":"#)
         append(toThousandths: Double(growth.tx.packets) / intervalSeconds)
+        append("}")
+    }
+
+    private mutating func append(_ reasons: [DropReason: UInt64]) {
+        append(#","drops":{"#)
+        var isFirst = true
+        for reason in DropReason.allCases {
+            guard let count = reasons[reason] else { continue }
+            append(isFirst ? "\"" : ",\"")
+            append(text: reason.rawValue)
+            append("\":")
+            append(decimal: count)
+            isFirst = false
+        }
         append("}")
     }
 
