@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import socket
+import struct
 
 import pytest
 from lab import A, B, Lab, PacketSocket, raw_socket, received
@@ -193,6 +194,22 @@ def test_other_protocols_and_hosts_are_not_taken(b):
     b.lab.b.ip("link set underlay0 promisc on")
     assert b.send(ip(A, B, IPIP, INNER), to=b"\x02\0\0\0\0\x99") == ([], [], {})
     b.lab.b.ip("link set underlay0 promisc off")
+
+
+def tagged(b, identity, packet):
+    with b.lab.a.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
+        frame = b.mac + b"\x02\0\0\0\0\x01" + struct.pack("!HHH", 0x8100, identity, 0x0800) + packet
+        sender.sendto(frame, ("underlay0", 0x8100))
+
+
+def test_a_vlan_is_a_link_of_its_own(b):
+    """Only what has no VLAN's number, or the number 0, is this link's."""
+    before = b.plane.count("tun0")["rx_packets"]
+    tagged(b, 10, ip(A, B, IPIP, INNER))
+    tagged(b, 0, ip(A, B, IPIP, INNER))
+    b.cable.send(ip(A, B, IPIP, MARKER), b.mac)
+    assert b.tunnel.wait_for(lambda packet: packet == MARKER) == [INNER]
+    assert b.plane.count("tun0")["rx_packets"] == before + 2
 
 
 def test_down(b):
