@@ -1,6 +1,7 @@
 """Two hosts joined by a cable, a tunnel between them, and means to send and see single packets."""
 
 import contextlib
+import errno
 import socket
 import struct
 import sys
@@ -23,15 +24,21 @@ class PacketSocket:
         with host.inside():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
             self.socket.setsockopt(socket.SOL_SOCKET, 33, size)  # SO_RCVBUFFORCE
-            self.socket.bind((link, ETHERNET_IP))
+            # Every protocol, since only such a socket sees packets before the programs do.
+            self.socket.bind((link, 3))
             self.link, self.address = link, self.socket.getsockname()[4]
         self.socket.setblocking(False)
 
     def close(self):
         self.socket.close()
 
-    def send(self, packet, to=b"\xff" * 6):
-        self.socket.sendto(packet, (self.link, ETHERNET_IP, 0, 0, to))
+    def send(self, packet, to=b"\xff" * 6, protocol=ETHERNET_IP):
+        """To nobody's address in particular; what a program drops is an error of sending on a TUN device."""
+        try:
+            self.socket.sendto(packet, (self.link, protocol, 0, 0, to))
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
 
     def seen(self):
         """What came since the last time; not what this host sent."""
@@ -41,7 +48,7 @@ class PacketSocket:
                 packet, address = self.socket.recvfrom(1 << 17)
             except BlockingIOError:
                 return packets
-            if address[2] != socket.PACKET_OUTGOING:
+            if address[1] == ETHERNET_IP and address[2] != socket.PACKET_OUTGOING:
                 packets.append(packet)
 
     def wait_for(self, condition, seconds=5.0):

@@ -1,8 +1,6 @@
 """Loads the programs into a host, attaches them and fills their maps, as the daemon does."""
 
-import contextlib
 import ctypes
-import errno
 import fcntl
 import os
 import platform
@@ -50,10 +48,10 @@ class Map:
         self.key, self.value = struct.Struct("=" + key), struct.Struct("=" + value)
         self.slots = 1
 
-    def element(self, command, key, value, flags=0):
+    def element(self, command, key, value=None):
         key = ctypes.create_string_buffer(self.key.pack(*key), self.key.size)
-        attributes = struct.pack("=IxxxxQQQ", self.number, ctypes.addressof(key), ctypes.addressof(value), flags)
-        bpf(command, attributes)
+        place = ctypes.addressof(value) if value else 0
+        bpf(command, struct.pack("=IxxxxQQQ", self.number, ctypes.addressof(key), place, 0))
 
     def __setitem__(self, key, value):
         packed = self.value.pack(*value) * self.slots
@@ -65,7 +63,7 @@ class Map:
         return list(self.value.iter_unpack(value.raw))
 
     def __delitem__(self, key):
-        self.element(DELETE, key, ctypes.create_string_buffer(1))
+        self.element(DELETE, key)
 
 
 def possible_cpus():
@@ -172,12 +170,3 @@ class DataPlane:
     def path_mtu(self, link):
         """What was learnt, 0 for nothing."""
         return self.states[self.index(link),][0][1]
-
-
-@contextlib.contextmanager
-def data_plane(host):
-    with contextlib.closing(DataPlane(host)) as plane:
-        yield plane
-
-
-__all__ = ["DataPlane", "Map", "Tunnel", "data_plane", "errno", "is_ipip_here"]
