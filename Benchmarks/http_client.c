@@ -11,11 +11,13 @@
 #include <unistd.h>
 #include "clock.h"
 
-enum { ANSWER_SIZE = 4 << 20 };
+enum { ANSWER_SIZE = 1 << 20 };
 static int connections = 1, first, pause_ms, port, count;
 static const char *method, *path, *body = "";
 static char headers[2048];
 static double *times;
+/* All connections are there, and their memory, before the first request. */
+static pthread_barrier_t ready;
 
 /* Copies a template, its place holders filled in. */
 static size_t fill(char *to, size_t size, const char *from, unsigned i)
@@ -74,6 +76,8 @@ static void *client(void *argument)
     char *answer = malloc(ANSWER_SIZE);
     if (!answer)
         err(1, "memory");
+    memset(answer, 1, ANSWER_SIZE);
+    pthread_barrier_wait(&ready);
     for (int i = (int)(long)argument; i < count; i += connections) {
         char target[512], content[4096], request[8192];
         fill(target, sizeof target, path, first + i);
@@ -116,10 +120,12 @@ int main(int argc, char **argv)
     times = calloc(count, sizeof *times);
     pthread_t *threads = calloc(connections, sizeof *threads);
 
-    double start = now_us();
+    pthread_barrier_init(&ready, NULL, connections + 1);
     for (long i = 0; i < connections; i++)
         if (pthread_create(&threads[i], NULL, client, (void *)i))
             errx(1, "too many connections");
+    pthread_barrier_wait(&ready);
+    double start = now_us();
     for (int i = 0; i < connections; i++)
         pthread_join(threads[i], NULL);
     printf("us_each %.1f\n", (now_us() - start) / count);

@@ -39,7 +39,7 @@ extension KernelDataPlane {
             PathLookup(tunnel.definition) { state.link(named: $0).map { UInt32(bitPattern: $0.ifindex) } }
         }
         let ways = try knownWays(for: Set(lookups))
-        let mtus = Dictionary(state.links.map { (UInt32(bitPattern: $0.ifindex), $0.mtu) }) { first, _ in first }
+        linkMTUs = Dictionary(state.links.map { (UInt32(bitPattern: $0.ifindex), $0.mtu) }) { first, _ in first }
         var found = FoundWays()
         found.isNews = routeAge != followedAge
         followedAge = routeAge
@@ -47,7 +47,7 @@ extension KernelDataPlane {
             // What wasn't looked up yet goes on as it does.
             guard let known = ways[lookup] else { continue }
             let way = known.way
-            let path = way?.route.interface.flatMap { mtus[$0] }.flatMap { way?.path(linkMTU: $0) }
+            let path = way?.route.interface.flatMap { linkMTUs[$0] }.flatMap { way?.path(linkMTU: $0) }
             if tunnel.definition.mtu == nil { state.paths[tunnel.id] = path }
             if let link = state.link(of: tunnel.id) { found.paths[UInt32(bitPattern: link.ifindex)] = .some(path) }
         }

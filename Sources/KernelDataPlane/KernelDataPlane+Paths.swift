@@ -100,25 +100,25 @@ extension KernelDataPlane {
     /// Asks once for each remote, however many tunnels have it.
     private func ways(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Way] {
         let lookups = Array(Set(lookups))
-        func answers(_ matching: RouteLookup) throws(NetlinkError) -> [Route?] {
-            try socket.execute(
+        // Both kinds of look-up in one send.
+        let kinds: [RouteLookup] = carrier.needsPaths ? [.entry, .destination] : [.entry]
+        let answers = try socket.execute(
+            kinds.flatMap { matching in
                 lookups.map { lookup in
                     .lookUpRoute(
                         to: IPv4(lookup.remote), mark: lookup.mark, interface: lookup.underlay, matching: matching)
                 }
-            ).map { outcome in
-                // No way to the remote is no error here: there may be one later.
-                (try? outcome.get())?.first?.route
             }
+        ).map { outcome in
+            // No way to the remote is no error here: there may be one later.
+            (try? outcome.get())?.first?.route
         }
-        let entries = try answers(.entry)
-        let sources = try carrier.needsPaths ? answers(.destination).map { $0?.preferredSource } : []
         var found: [PathLookup: Way] = [:]
         for (position, lookup) in lookups.enumerated() {
             // By an underlay that has no route the kernel takes the remote to be on the link itself.
             let onLink = lookup.underlay.map { Route(.any, prefixLength: 0, interface: $0) }
-            guard let route = entries[position] ?? onLink else { continue }
-            let source = sources.isEmpty ? nil : sources[position]
+            guard let route = answers[position] ?? onLink else { continue }
+            let source = carrier.needsPaths ? answers[lookups.count + position]?.preferredSource : nil
             found[lookup] = Way(route: route, source: source.map { IPv4Address($0) })
         }
         return found
@@ -134,11 +134,11 @@ extension KernelDataPlane {
     }
 
     private func paths(by ways: [PathLookup: Way]) -> [PathLookup: UnderlayPath] {
-        var mtus: [UInt32: Int] = [:]
-        return ways.compactMapValues { way in
+        ways.compactMapValues { way in
             guard let index = way.route.interface else { return nil }
-            if mtus[index] == nil { mtus[index] = readMTU(of: index) }
-            return mtus[index].flatMap { way.path(linkMTU: $0) }
+            // One that changed since the last look is followed by the next one.
+            if linkMTUs[index] == nil { linkMTUs[index] = readMTU(of: index) }
+            return linkMTUs[index].flatMap { way.path(linkMTU: $0) }
         }
     }
 

@@ -14,6 +14,8 @@ public final class KernelDataPlane: DataPlane {
     var groups: Set<UInt32> = []
     let modules: ModuleWatch
     let watch: HostWatch
+    /// Bytes that fit through each link, as last seen.
+    var linkMTUs: [UInt32: Int] = [:]
     /// What each look-up of a remote ended at.
     var knownWays: [PathLookup: KnownWay] = [:]
     /// Counts up when routes may have changed, so that what was looked up before is outdated.
@@ -49,7 +51,7 @@ public final class KernelDataPlane: DataPlane {
             throw TunnelProblem(error)
         }
         self.counters = counters
-        modules = ModuleWatch(host)
+        modules = ModuleWatch(host, driver: carrier.kind.linkKind)
         self.watch = watch
     }
 
