@@ -25,6 +25,7 @@ def pytest_configure(config):
         "ipip: for a kernel that has ipip",
         "without_ipip: for a kernel that has none",
         "packets: sends packets through tunnels",
+        "thousand: with a thousand tunnels",
     ):
         config.addinivalue_line("markers", marker)
     Daemon.choice = config.getoption("--data-plane")
