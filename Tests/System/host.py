@@ -195,14 +195,19 @@ class Capture:
     def close(self):
         self.socket.close()
 
-    def ipip(self):
-        """The IPIP packets so far: (outer source, outer destination, inner source, inner destination)."""
+    def packets(self):
+        """Those that came in or went out so far."""
         packets = []
         while True:
             try:
-                packet = self.socket.recv(65536)
+                packets.append(self.socket.recv(65536))
             except BlockingIOError:
                 return packets
+
+    def ipip(self):
+        """The IPIP packets so far: (outer source, outer destination, inner source, inner destination)."""
+        packets = []
+        for packet in self.packets():
             outer = (packet[0] & 15) * 4
             if len(packet) >= outer + 20 and packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_IPIP:
                 ends = (
@@ -212,3 +217,4 @@ class Capture:
                     packet[outer + 16 : outer + 20],
                 )
                 packets.append(tuple(map(socket.inet_ntoa, ends)))
+        return packets
