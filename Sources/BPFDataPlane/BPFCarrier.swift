@@ -41,8 +41,7 @@ final class BPFCarrier: Carrier {
             throw error
         }
         let mtu = link.mtu ?? link.path.map { $0.mtu - TunnelKind.ipip.overhead } ?? Self.defaultMTU
-        let attributes = LinkChange(
-            mtu: UInt32(max(mtu, DefinitionLimits.mtu.lowerBound)), group: KernelDataPlane.linkGroup)
+        let attributes = LinkChange(mtu: UInt32(max(mtu, DefinitionLimits.mtu.lowerBound)))
         return [.setLink(link.index, attributes)] + programs.attachment(to: link.index)
     }
 
@@ -92,7 +91,15 @@ final class BPFCarrier: Carrier {
 
     private func create(_ link: NewLink) throws(CarrierError) {
         do throws(TunError) {
-            try TunDevice.create(name: link.name, index: link.index)
+            // Marked before it lasts: a device that a killed daemon leaves is known as ours.
+            try TunDevice.create(name: link.name, index: link.index) { () throws(TunError) in
+                let mark = LinkChange(alias: link.alias, group: KernelDataPlane.linkGroup)
+                do throws(NetlinkError) {
+                    try socket.execute(.setLink(link.index, mark))
+                } catch {
+                    throw .failed("mark the device", error.code)
+                }
+            }
         } catch {
             if error == .taken {
                 throw .refused(NetlinkError(operation: "create link \(link.name)", code: .exists))
@@ -108,8 +115,6 @@ final class BPFCarrier: Carrier {
     }
 
     func isWhole(_ index: UInt32) -> Bool { !incomplete.contains(index) }
-
-    func hasBegun(_ index: UInt32) -> Bool { configurations[index] != nil }
 
     func forget(_ indexes: [UInt32]) {
         let endpoints = indexes.compactMap { index in configurations[index].map { (index, $0.endpoint) } }

@@ -10,12 +10,16 @@ public enum TunDevice {
     ///   - index: its ifindex.
     ///   - segmentation: whether it takes TCP segments of up to 64 KiB and leaves checksums open, as an `ipip` link
     ///     does (`TUN_F_TSO4`, `TUN_F_CSUM`).
-    public static func create(name: String, index: UInt32, segmentation: Bool = true) throws(TunError) {
+    ///   - finish: done to the device while it would still go with this process.
+    public static func create(
+        name: String, index: UInt32, segmentation: Bool = true, finish: () throws(TunError) -> Void = {}
+    ) throws(TunError) {
         let device = try open(name: name, index: index)
         if segmentation {
             let offloads = UInt32(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN)
             try step("switch on segmentation offload") { cbpf_tun_set_offloads(device.number, offloads) }
         }
+        try finish()
         try step("make the device persistent") { cbpf_tun_set_persistent(device.number) }
     }
 

@@ -30,9 +30,6 @@ package protocol Carrier: AnyObject {
     /// Whether all is in place that carries this link's packets.
     func isWhole(_ index: UInt32) -> Bool
 
-    /// Whether it made this link and was ended before it could be marked.
-    func hasBegun(_ index: UInt32) -> Bool
-
     /// Sends outer packets the ways that were found; at the end of each look.
     func follow(_ ways: FoundWays)
 
@@ -54,6 +51,7 @@ package struct FoundWays {
 package struct NewLink {
     package let index: UInt32
     package let name: String
+    package let alias: String
     package let parameters: LinkParameters
     /// nil leaves it to the underlay.
     package let mtu: Int?
@@ -86,7 +84,6 @@ final class IPIPCarrier: Carrier {
 
     func parameters(of link: Link) -> LinkParameters? { nil }
     func isWhole(_ index: UInt32) -> Bool { true }
-    func hasBegun(_ index: UInt32) -> Bool { false }
     func look() {}
     func follow(_ ways: FoundWays) {}
     func forget(_ indexes: [UInt32]) {}

@@ -75,7 +75,7 @@ extension KernelDataPlane {
         switch operation {
         case .create(let name, _, let parameters, let mtu, let up):
             let link = NewLink(
-                index: index, name: name.text, parameters: parameters, mtu: mtu,
+                index: index, name: name.text, alias: Mark.alias(of: plan.tunnel), parameters: parameters, mtu: mtu,
                 path: PathLookup(parameters).flatMap { paths[$0] })
             // Up at the end: a link that comes up with IPv6 gets a link-local address, which ipip can't carry, and
             // which makes creating many links quadratic. Neither that nor an alias is taken in a create.
@@ -85,7 +85,7 @@ extension KernelDataPlane {
             ]
         case .change(_, let parameters):
             let link = NewLink(
-                index: index, name: plan.name, parameters: parameters, mtu: nil,
+                index: index, name: plan.name, alias: Mark.alias(of: plan.tunnel), parameters: parameters, mtu: nil,
                 path: PathLookup(parameters).flatMap { paths[$0] })
             return try carrier.change(link)
         case .mark:

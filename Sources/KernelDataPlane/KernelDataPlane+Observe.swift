@@ -27,9 +27,6 @@ extension KernelDataPlane {
         var observed = ObservedLink(
             link, parameters: link.tunnel.map { LinkParameters($0) } ?? carrier.parameters(of: link))
         observed.isWhole = carrier.isWhole(link.index)
-        if observed.owner == nil, observed.remains == nil, carrier.hasBegun(link.index) {
-            observed.remains = .group(alias: link.alias ?? "")
-        }
         return observed
     }
 

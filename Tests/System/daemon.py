@@ -120,8 +120,14 @@ class Daemon(Client):
     """`tunneld serve` on a host, with a directory of its own, and a connection to it."""
 
     running = []
+    # The option --data-plane that each gets (None for none), and what that comes to.
+    choice = None
+    kind = "kernel"
+    link_kinds = {"kernel": "ipip", "bpf": "tun"}
 
-    def __init__(self, host, directory=None, tcp=False, prefix=(), options=(), environment=None):
+    def __init__(
+        self, host, directory=None, tcp=False, prefix=(), options=(), environment=None, data_plane=None
+    ):
         self.host = host
         self.is_own = directory is None
         self.directory = Path(directory or tempfile.mkdtemp(prefix="tunneld-"))
@@ -131,6 +137,8 @@ class Daemon(Client):
         self.output_file = self.directory / "output"
         listen = ["--listen", f"unix:{self.socket}"] + (["--listen", "127.0.0.1:8080"] if tcp else [])
         options = options or ["--database", self.database, *listen, "--log-format", "json"]
+        data_plane = data_plane or Daemon.choice
+        options += ["--data-plane", data_plane] if data_plane else []
         self.command = [*prefix, TUNNELD, "serve", *options]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNNELD")}
         self.environment = kept | (environment or {})

@@ -10,6 +10,13 @@ import time
 
 from netlink import Kernel
 
+HAS_IPIP = (
+    subprocess.run(
+        ["unshare", "-n", "ip", "link", "add", "probe", "type", "ipip", "remote", "127.0.0.2"],
+        capture_output=True,
+    ).returncode
+    == 0
+)
 NEW_NETWORK = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -59,11 +66,24 @@ class Host:
 
     def ip(self, *commands):
         """Each as one would type it after `ip`; all by one process."""
+        self.batch("ip", commands)
+
+    def tc(self, *commands):
+        self.batch("tc", commands)
+
+    def batch(self, program, commands):
         with self.inside():
             done = subprocess.run(
-                ["ip", "-batch", "-"], input="\n".join(commands), text=True, capture_output=True, timeout=60
+                [program, "-batch", "-"], input="\n".join(commands), text=True, capture_output=True, timeout=60
             )
-        assert done.returncode == 0, f"ip {commands}: {done.stderr}"
+        assert done.returncode == 0, f"{program} {commands}: {done.stderr}"
+
+    def add_somebodys_tunnel(self, name, remote, more=""):
+        """A link of the kind that tunnels have here, made by somebody else."""
+        if HAS_IPIP:
+            self.ip(f"link add {name} type ipip local 172.16.16.22 remote {remote} {more}")
+        else:
+            self.ip(f"tuntap add dev {name} mode tun")
 
     def write(self, path, value):
         """To a file of this host's own, such as /proc/sys/net/…."""
@@ -98,11 +118,11 @@ class Host:
 
     @contextlib.contextmanager
     def watch(self):
-        """Gives a function that counts the kernel's notices of changed links, addresses and routes so far."""
-        link, address, route = 1 << 0, 1 << 4, 1 << 6
+        """Gives a function that counts the kernel's notices of changed links, addresses, routes, qdiscs and filters."""
+        link, traffic_control, address, route = 1 << 0, 1 << 3, 1 << 4, 1 << 6
         with self.inside():
             monitor = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-            monitor.bind((0, link | address | route))
+            monitor.bind((0, link | traffic_control | address | route))
         monitor.setblocking(False)
 
         def count():
@@ -175,14 +195,19 @@ class Capture:
     def close(self):
         self.socket.close()
 
-    def ipip(self):
-        """The IPIP packets so far: (outer source, outer destination, inner source, inner destination)."""
+    def packets(self):
+        """Those that came in or went out so far."""
         packets = []
         while True:
             try:
-                packet = self.socket.recv(65536)
+                packets.append(self.socket.recv(65536))
             except BlockingIOError:
                 return packets
+
+    def ipip(self):
+        """The IPIP packets so far: (outer source, outer destination, inner source, inner destination)."""
+        packets = []
+        for packet in self.packets():
             outer = (packet[0] & 15) * 4
             if len(packet) >= outer + 20 and packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_IPIP:
                 ends = (
@@ -192,3 +217,4 @@ class Capture:
                     packet[outer + 16 : outer + 20],
                 )
                 packets.append(tuple(map(socket.inet_ntoa, ends)))
+        return packets

@@ -1,10 +1,16 @@
-"""Reads links, addresses and routes over rtnetlink: `ip` needs a tenth of a second each time."""
+"""Reads links, addresses, routes and filters over rtnetlink: `ip` needs a tenth of a second each time."""
 
+import os
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import maps
 
 GETLINK, GETADDR, GETROUTE = 18, 22, 26
+GETQDISC, NEWFILTER, GETFILTER = 38, 44, 46
+CREATE = 0x605
+INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
 ERROR, DONE = 2, 3
 REQUEST_DUMP, DUMP_INTERRUPTED = 0x301, 0x10
 
@@ -18,7 +24,8 @@ class Link:
     mtu: int
     group: int
     alias: str
-    # Of an ipip link: local, remote, ttl, tos, pmtudisc, underlay, fwmark, protocol; else empty.
+    # Local, remote, ttl, tos, pmtudisc, underlay, fwmark, protocol: of an ipip link its own, of a TUN device what the
+    # programs know of it. Else empty.
     tunnel: tuple
 
 
@@ -37,6 +44,19 @@ class Route:
     metric: int
     table: int
     protocol: int
+
+
+@dataclass(frozen=True, order=True)
+class Filter:
+    index: int
+    parent: int
+    priority: int
+    protocol: int
+    handle: int
+    kind: str
+    name: str
+    # The program's number; 0 for one that isn't a program.
+    program: int
 
 
 def attributes(data):
@@ -58,6 +78,10 @@ def address(data):
 
 def text(data):
     return (data or b"").rstrip(b"\0").decode()
+
+
+def attribute(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
 
 
 class Kernel:
@@ -123,7 +147,30 @@ class Kernel:
                 tunnel=tunnel or (),
             )
             links[link.name] = link
+        if any(link.kind == "tun" for link in links.values()):
+            known = self.configurations()
+            for link in links.values():
+                if link.kind == "tun":
+                    links[link.name] = replace(link, tunnel=known.get(link.index, ()))
         return links
+
+    def configurations(self):
+        """What the eBPF data plane's programs know of each tunnel: ifindex → Link.tunnel."""
+        program = self.our_program()
+        return maps.configurations(program) if program else {}
+
+    def our_program(self):
+        """The number of a program of the eBPF data plane at work here; 0 for none."""
+        for index in self.clsacts():
+            for filter in self.filters_on(index):
+                if filter.name in ("tunneld_egress", "tunneld_ingress"):
+                    return filter.program
+        return 0
+
+    def drops(self, name):
+        """What the eBPF data plane dropped on a link: reason → packets, without those that are 0."""
+        counters = maps.counters(self.our_program(), self.links()[name].index)
+        return {name: count for name, count in counters.items() if count and not name.endswith(("_packets", "_bytes"))}
 
     def counters(self, name):
         """rx packets, tx packets, rx bytes, tx bytes of one link."""
@@ -153,6 +200,51 @@ class Kernel:
             routes.add(Route(to, number(found.get(4)), number(found.get(6)), table, protocol))
         return routes
 
+    def clsacts(self):
+        """The links that have a place for filters, by index."""
+        found = set()
+        for body in self.dump(GETQDISC, bytes(20)):
+            index = struct.unpack_from("=4xi", body)[0]
+            if text(attributes(body[20:]).get(1)) in ("clsact", "ingress"):
+                found.add(index)
+        return sorted(found)
+
+    def filters_on(self, index):
+        found = []
+        for parent in (INGRESS, EGRESS):
+            for body in self.dump(GETFILTER, struct.pack("=4xiIII", index, 0, parent, 0)):
+                handle, information = struct.unpack_from("=8xI4xI", body)
+                outer = attributes(body[20:])
+                options = attributes(outer.get(2, b"")) if text(outer.get(1)) == "bpf" else {}
+                protocol = socket.ntohs(information & 0xFFFF)
+                more = text(outer.get(1)), text(options.get(7)), number(options.get(11))
+                # A dump names each priority too, with handle 0.
+                if handle:
+                    found.append(Filter(index, parent, information >> 16, protocol, handle, *more))
+        return sorted(found)
+
+    def filters(self):
+        return [filter for index in self.clsacts() for filter in self.filters_on(index)]
+
+    def add_filter(self, link, parent, program, name="somebodys", priority=0):
+        """As tc filter add … bpf direct-action; with priority 0 the kernel chooses."""
+        every_protocol, direct_action = socket.htons(3), 1
+        options = attribute(6, struct.pack("=I", program)) + attribute(7, name.encode() + b"\0")
+        options += attribute(8, struct.pack("=I", direct_action))
+        index = self.links()[link].index
+        body = struct.pack("=4xiIII", index, 0, parent, priority << 16 | every_protocol)
+        body += attribute(1, b"bpf\0") + attribute(2, options)
+        self.sequence += 1
+        self.socket.send(struct.pack("=IHHII", 16 + len(body), NEWFILTER, CREATE, self.sequence, 0) + body)
+        while True:
+            data = self.socket.recv(1 << 16)
+            _, kind, _, sequence, _ = struct.unpack_from("=IHHII", data)
+            if sequence == self.sequence and kind == ERROR:
+                error = -struct.unpack_from("=i", data, 16)[0]
+                assert error == 0, f"add a filter to {link}: {os.strerror(error)}"
+                return
+
     def state(self):
         """Everything that a tunnel could change and leave behind."""
-        return sorted(self.links().values()), sorted(self.addresses()), sorted(self.routes())
+        tables = self.links().values(), self.addresses(), self.routes(), self.filters()
+        return *map(sorted, tables), self.clsacts()

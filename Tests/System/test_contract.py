@@ -1,4 +1,4 @@
-"""The live daemon against openapi.yaml, on a kernel with ipip: schemathesis with all its checks."""
+"""The live daemon against openapi.yaml, schemathesis with all its checks."""
 
 import os
 import subprocess

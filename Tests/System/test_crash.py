@@ -10,9 +10,9 @@ ROUNDS = 50
 
 
 def test_killed_at_any_moment(host, prepared):
+    host.add_somebodys_tunnel("others1", "172.16.9.9")
     host.ip(
-        "link add others0 type dummy",
-        "link add others1 type ipip local 172.16.16.22 remote 172.16.9.9",
+        "link add others0 type ifb",
         "address add 10.99.0.1/24 dev others1",
         "link set others1 up",
         "route add 10.98.0.0/16 dev others1 metric 9",

@@ -1,7 +1,6 @@
 """A thousand tunnels."""
 
 import socket
-import threading
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import joined_hosts, started_daemon
 from daemon import metric
-from writers import api_view, kernel_view
+from writers import api_view, create_all, kernel_view
 
 COUNT = 1000
 
@@ -18,7 +17,7 @@ COUNT = 1000
 def daemon():
     with joined_hosts() as (a, _), started_daemon(a) as daemon:
         begin = time.monotonic()
-        create_all(daemon, clients=8)
+        create_all(daemon, map(definition, range(COUNT)))
         print(f"{COUNT} tunnels created in {time.monotonic() - begin:.1f} s")
         yield daemon
 
@@ -32,27 +31,6 @@ def definition(number):
         "routes": [{"to": f"10.{100 + number // 250}.{number % 250}.0/24"}],
         "labels": {"rack": str(number % 10)},
     }
-
-
-def create_all(daemon, clients):
-    numbers, faults = iter(range(COUNT)), []
-
-    def create():
-        client = daemon.client()
-        try:
-            # The iterator's next is one step of the interpreter: no number is given twice.
-            for number in numbers:
-                client.create(**definition(number))
-        except Exception as fault:  # told below
-            faults.append(fault)
-        client.close()
-
-    threads = [threading.Thread(target=create, daemon=True) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not faults, faults[:3]
 
 
 def memory(daemon):

@@ -7,10 +7,8 @@ import time
 from contextlib import closing
 
 import pytest
+from ends import TUN_A, TUN_B
 from writers import Writer, assert_consistent
-
-TUN_A = {"name": "tun_a", "local": "172.16.16.22", "remote": "172.16.1.62", "addresses": ["192.168.1.1/24"]}
-TUN_B = {"name": "tun_b", "local": "172.16.1.62", "remote": "172.16.16.22", "addresses": ["192.168.1.254/24"]}
 
 
 class Contender(threading.Thread):

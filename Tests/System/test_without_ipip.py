@@ -1,12 +1,34 @@
-"""A kernel that has no ipip: said clearly, nothing is stored, and the daemon stays up."""
+"""A kernel that has no ipip. Who insists on it is told clearly, nothing is stored, and the daemon stays up; all others
+get their tunnels by the eBPF data plane."""
+
+from contextlib import closing
 
 import pytest
+from conftest import started_daemon
 from daemon import problem
 from host import until
 
 pytestmark = pytest.mark.without_ipip
 
 TUNNEL = {"name": "tun_a", "local": "172.16.16.22", "remote": "172.16.1.62"}
+
+
+@pytest.fixture
+def daemon(host):
+    """One that takes ipip and nothing else."""
+    with started_daemon(host, data_plane="kernel") as daemon:
+        yield daemon
+
+
+def test_auto_takes_programs_and_they_carry(two_hosts):
+    a, b = two_hosts
+    with started_daemon(a, data_plane="auto") as on_a, started_daemon(b, data_plane="auto") as on_b:
+        tunnel = on_a.create(**TUNNEL, addresses=["192.168.1.1/24"])
+        on_b.create(name="tun_b", local="172.16.1.62", remote="172.16.16.22", addresses=["192.168.1.254/24"])
+        assert tunnel["status"]["data_plane"] == on_a.get("/v1/host").json["data_plane"] == "bpf"
+        with closing(a.capture("underlay0")) as capture:
+            assert a.ping("192.168.1.254", 3) == 3
+            assert len(capture.ipip()) == 6
 
 
 def test_a_create_is_refused_and_nothing_is_stored(daemon):
