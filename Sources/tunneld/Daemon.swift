@@ -41,7 +41,8 @@ struct Daemon {
             let api = API(
                 API.Sources(
                     reconciler: reconciler, sampler: sampler, dataPlane: kind, version: Version.text,
-                    tokens: { () throws(StoreError) in try tokens.tokens() }, host: {
+                    tokens: { () throws(StoreError) in try tokens.tokens() },
+                    host: {
                         var report = HostFiles().report()
                         report.standIn = standIn
                         return report
