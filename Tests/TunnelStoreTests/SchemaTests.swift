@@ -49,6 +49,22 @@ import Tunnels
         #expect(loose.isEmpty)
     }
 
+    /// A check with IN and more than two values makes SQLite build a temporary table at each insert, for as long as the
+    /// insert itself takes.
+    @Test func anInsertBuildsNoTemporaryTable() throws {
+        let queue = try TunnelStore.inMemory().queue
+        try queue.read { database in
+            let tables = try String.fetchAll(
+                database, sql: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
+            #expect(tables.count > 6)
+            for table in tables {
+                let program = try Row.fetchAll(database, sql: "EXPLAIN INSERT INTO \(table) DEFAULT VALUES")
+                #expect(!program.isEmpty)
+                #expect(!program.contains { $0["opcode"] == "OpenEphemeral" }, "\(table)")
+            }
+        }
+    }
+
     /// What no value of ours can hold, and another program could still write.
     @Test(arguments: [
         "INSERT INTO tunnel_address VALUES ('none', 0, 167772161, 167772161, 24)",

@@ -103,7 +103,7 @@ CREATE TABLE event (
 CREATE TABLE token (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
-    scope TEXT NOT NULL CHECK (scope IN ('read', 'write', 'admin')),
+    scope TEXT NOT NULL CHECK (scope = 'read' OR scope = 'write' OR scope = 'admin'),
     -- SHA-256 of the token, which itself isn't kept.
     digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
     created_at INTEGER NOT NULL,
