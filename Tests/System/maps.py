@@ -4,24 +4,17 @@ somebody else's, which counts the packets that it sees."""
 import ctypes
 import os
 import platform
-import re
 import socket
 import struct
-from pathlib import Path
 
 libc = ctypes.CDLL(None, use_errno=True)
 BPF_CALL = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 MAP_CREATE, LOOKUP, NEXT_KEY, LOAD = 0, 1, 4, 5
 PROGRAM_BY_ID, MAP_BY_ID, INFORMATION = 13, 14, 15
-ARRAY, PER_CPU_HASH, SCHED_CLS = 2, 5, 3
+ARRAY, SCHED_CLS = 2, 3
 
-# struct tun_config and struct tun_counter in tunnel.h.
+# struct tun_config in tunnel.h.
 CONFIG = struct.Struct("=4s4s4sIIIIBBBx")
-HEADER = Path(__file__).resolve().parents[2] / "Sources/BPFDataPlane/Programs/tunnel.h"
-COUNTERS = re.findall(
-    r"__u64 (\w+);", re.search(r"struct tun_counter \{(.*?)\};", HEADER.read_text(), re.DOTALL)[1]
-)
-CPUS = int(Path("/sys/devices/system/cpu/possible").read_text().strip().split("-")[-1]) + 1
 
 
 def bpf(command, attributes):
@@ -66,9 +59,7 @@ def read_map(program, name):
     for identity in map_ids(program):
         number = bpf(MAP_BY_ID, struct.pack("=I", identity))
         try:
-            kind, _, key_size, value_size, _, _, found = struct.unpack_from("=6I16s", information(number))
-            if kind == PER_CPU_HASH:
-                value_size *= CPUS
+            _, _, key_size, value_size, _, _, found = struct.unpack_from("=6I16s", information(number))
             if found.rstrip(b"\0").decode() == name:
                 return entries(number, key_size, value_size)
         finally:
@@ -102,13 +93,6 @@ def configurations(program):
         ends = socket.inet_ntoa(local), socket.inet_ntoa(remote)
         found[struct.unpack("=I", key)[0]] = (*ends, ttl, tos, flags & 1, underlay, fwmark, 4)
     return found
-
-
-def counters(program, index):
-    """Of one tunnel, summed over the processors: name → value."""
-    value = read_map(program, "tun_counter_1")[struct.pack("=I", index)]
-    each = struct.iter_unpack(f"={len(COUNTERS)}Q", value)
-    return dict(zip(COUNTERS, map(sum, zip(*each))))
 
 
 class PacketCounter:

@@ -167,10 +167,6 @@ class Kernel:
                     return filter.program
         return 0
 
-    def drops(self, name):
-        """What the eBPF data plane dropped on a link: reason → packets, without those that are 0."""
-        counters = maps.counters(self.our_program(), self.links()[name].index)
-        return {name: count for name, count in counters.items() if count and not name.endswith(("_packets", "_bytes"))}
 
     def counters(self, name):
         """rx packets, tx packets, rx bytes, tx bytes of one link."""

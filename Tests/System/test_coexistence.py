@@ -6,7 +6,7 @@ from contextlib import closing
 import maps
 import pytest
 from daemon import metric
-from ends import INNER_B, TUN_A
+from ends import INNER_B, TUN_A, TUN_B, A, B
 from host import until
 from maps import PacketCounter
 from netlink import EGRESS, INGRESS
@@ -34,14 +34,14 @@ def place_filters(host, counter, priority):
         host.kernel.add_filter("underlay0", parent, counter.program, priority=priority)
 
 
-@pytest.mark.parametrize("priority", [0, 1, 0x8000], ids=["chosen by the kernel", "first", "in between"])
+@pytest.mark.parametrize("priority", [1, 0x7000], ids=["first", "in between"])
 def test_filters_of_others_stay_and_see_all_packets(two_daemons, counter, priority):
     on_a, on_b = two_daemons
     host = on_a.host
     place_filters(host, counter, priority)
     before, wanted = host.kernel.state(), theirs(host.kernel)
     assert len(wanted) == 2 and host.kernel.clsacts() == [host.kernel.links()["underlay0"].index]
-    on_b.create(name="tun_b", local="172.16.1.62", remote="172.16.16.22", addresses=[f"{INNER_B}/24"])
+    on_b.create(**TUN_B)
 
     def see(count):
         """So many pings are answered, and both filters see each of them."""
@@ -63,23 +63,41 @@ def test_filters_of_others_stay_and_see_all_packets(two_daemons, counter, priori
     assert on_a.delete("tun_a").status == 204
     assert host.kernel.state() == before
     seen = counter.seen
-    assert host.ping("172.16.1.62", 3) == 3 and counter.seen >= seen + 6
+    assert host.ping(B, 3) == 3 and counter.seen >= seen + 6
 
 
-def test_filters_that_come_later_stay_and_see_all_packets(both_ends, counter):
+def test_a_filter_behind_ours_stays_and_sees_what_is_not_a_tunnels(both_ends, counter):
+    """Where its owner chose no priority: what came through the cable for a tunnel is the tunnel's."""
+    on_a, _ = both_ends
+    host = on_a.host
+    assert on_a.delete("tun_a").status == 204
+    place_filters(host, counter, priority=0)
+    wanted = theirs(host.kernel)
+    on_a.create(**TUN_A)
+    assert theirs(host.kernel) == wanted
+    assert host.ping(B, 3) == 3 and counter.seen >= 6
+    assert host.ping(INNER_B, 3) == 3 and counter.seen >= 6 + 3
+    assert on_a.delete("tun_a").status == 204
+    assert host.kernel.filters() == wanted
+
+
+@pytest.mark.parametrize("priority", [0, 1], ids=["behind ours", "first"])
+def test_filters_that_come_later_stay(both_ends, counter, priority):
     """On the clsact that we made: it stays when the tunnel goes, because it is theirs too now."""
     on_a, _ = both_ends
     host = on_a.host
     for parent in (INGRESS, EGRESS):
-        host.kernel.add_filter("underlay0", parent, counter.program)
-    wanted = theirs(host.kernel)
-    assert host.ping(INNER_B, 5) == 5
-    assert counter.seen >= 10
+        host.kernel.add_filter("underlay0", parent, counter.program, priority=priority)
+    wanted, ways = theirs(host.kernel), 2 if priority else 1
+    assert host.ping(INNER_B, 5) == 5 and counter.seen >= 5 * ways
     on_a.restart()
     assert theirs(host.kernel) == wanted
+    seen = counter.seen
+    assert host.ping(INNER_B, 5) == 5 and counter.seen >= seen + 5 * ways
     assert on_a.delete("tun_a").status == 204
     assert host.kernel.filters() == wanted
-    assert host.ping("172.16.1.62", 3) == 3 and counter.seen >= 16
+    seen = counter.seen
+    assert host.ping(B, 3) == 3 and counter.seen >= seen + 6
 
 
 def test_a_clsact_of_somebody_else_stays(daemon):
@@ -96,7 +114,7 @@ def test_with_no_tunnel_left_nothing_of_ours_is_on_the_host(daemon, end):
     kernel = daemon.host.kernel
     before = kernel.state()
     for number in range(3):
-        daemon.create(name=f"tun_{number}", local="172.16.16.22", remote=f"172.16.1.{number + 1}")
+        daemon.create(name=f"tun_{number}", local=A, remote=f"172.16.1.{number + 1}")
     programs = {filter.program for filter in ours(kernel)}
     used = {identity for program in programs for identity in maps.map_ids(program)}
     assert len(programs) == 2 and len(used) >= 6

@@ -91,9 +91,17 @@ def test_a_hundred_thousand_packets_of_others_reach_no_tunnel(both_ends, wire, s
     assert on_a.host.ping(INNER_B, 2) == 2
 
 
+def stats_of(daemon):
+    return daemon.get("/v1/tunnels/tun_a/stats?fresh=true").json
+
+
+def drops(daemon):
+    return stats_of(daemon)["drops"]
+
+
 def errors(daemon):
     """rx errors, rx dropped, tx errors, tx dropped."""
-    stats = daemon.get("/v1/tunnels/tun_a/stats?fresh=true").json
+    stats = stats_of(daemon)
     return tuple(stats[way][what] for way in ("rx", "tx") for what in ("errors", "dropped"))
 
 
@@ -106,7 +114,7 @@ def test_inner_packets_of_each_length_from_0_to_60(both_ends, wire):
     before = packets(on_a, "tun_a")
     for length in range(61):
         wire.send(ip(B, A, 4, whole[:length]))
-    until(lambda: on_a.host.kernel.drops("tun_a") == {"rx_inner_header": 60}, 5, "each but the last is dropped")
+    until(lambda: drops(on_a) == {"rx_inner_header": 60}, 5, "each but the last is dropped")
     # No socket takes it, and that is answered.
     assert packets(on_a, "tun_a")[:2] == (before[0] + 1, before[1] + 60)
     assert errors(on_a) == (60, 0, 0, 0)
@@ -121,7 +129,7 @@ def test_outer_packets_of_each_length_from_0_to_60(both_ends, wire):
     before = packets(on_a, "tun_a")
     for length in range(61):
         wire.send(whole[:length])
-    until(lambda: on_a.host.kernel.drops("tun_a") == {"rx_outer_header": 40}, 5, "those of 20 to 59 are dropped")
+    until(lambda: drops(on_a) == {"rx_outer_header": 40}, 5, "those of 20 to 59 are dropped")
     assert packets(on_a, "tun_a") == (before[0] + 1, before[1] + 40, *before[2:])
 
 
@@ -163,7 +171,7 @@ def test_what_is_wrong_is_dropped_under_a_name(both_ends, wire, case):
     with closing(inside(on_a.host)) as capture:
         for _ in range(3):
             wire.send(packet)
-        until(lambda: on_a.host.kernel.drops("tun_a") == {reason: 3}, 5, f"3 are dropped as {reason}")
+        until(lambda: drops(on_a) == {reason: 3}, 5, f"3 are dropped as {reason}")
         assert capture.packets() == []
     assert packets(on_a, "tun_a") == before
     assert errors(on_a) == ((0, 3, 0, 0) if reason == "rx_fragment" else (3, 0, 0, 0))
