@@ -51,18 +51,19 @@ final class Deferral: Sendable {
     /// False when it was settled before.
     @discardableResult
     func settle(_ outcome: Outcome) -> Bool {
-        let first = state.withLock { state in
+        let (first, suspended): (Bool, MHDConnection?) = state.withLock { state in
             switch state {
             case .running:
                 state = .settled(outcome)
-                return true
+                return (true, nil)
             case .suspended(let connection):
                 state = .settled(outcome)
-                connection.resume()
-                return true
-            case .settled, .taken: return false
+                return (true, connection)
+            case .settled, .taken: return (false, nil)
             }
         }
+        // After the lock, which the handler takes as soon as its thread is woken.
+        suspended?.resume()
         if first { server.deferrals.remove(id) }
         return first
     }

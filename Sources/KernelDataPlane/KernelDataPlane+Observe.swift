@@ -10,7 +10,7 @@ extension KernelDataPlane {
                 noteUse(of: link)
                 links.append(observed(link))
             }
-            var owned: [UInt32: Int] = [:]
+            var owned = [UInt32: Int](minimumCapacity: links.count)
             for (position, link) in links.enumerated() where link.owner != nil || link.remains != nil {
                 owned[UInt32(bitPattern: link.ifindex)] = position
             }
@@ -36,7 +36,8 @@ extension KernelDataPlane {
             PathLookup(tunnel.definition) { state.link(named: $0).map { UInt32(bitPattern: $0.ifindex) } }
         }
         let ways = try knownWays(for: Set(lookups))
-        linkMTUs = Dictionary(state.links.map { (UInt32(bitPattern: $0.ifindex), $0.mtu) }) { first, _ in first }
+        linkMTUs = [:]
+        for link in state.links where link.owner == nil { linkMTUs[UInt32(bitPattern: link.ifindex)] = link.mtu }
         var found = FoundWays()
         found.isNews = routeAge != followedAge
         followedAge = routeAge
@@ -44,9 +45,11 @@ extension KernelDataPlane {
             // What wasn't looked up yet goes on as it does.
             guard let known = ways[lookup] else { continue }
             let way = known.way
-            let path = way?.route.interface.flatMap { linkMTUs[$0] }.flatMap { way?.path(linkMTU: $0) }
+            let path = way?.route.interface.flatMap { linkMTU($0) }.flatMap { way?.path(linkMTU: $0) }
             if tunnel.definition.mtu == nil { state.paths[tunnel.id] = path }
-            if let link = state.link(of: tunnel.id) { found.paths[UInt32(bitPattern: link.ifindex)] = .some(path) }
+            if carrier.needsPaths, let link = state.link(of: tunnel.id) {
+                found.paths[UInt32(bitPattern: link.ifindex)] = .some(path)
+            }
         }
         guard carrier.needsPaths else { return }
         for link in state.links {

@@ -136,13 +136,15 @@ extension KernelDataPlane {
     private func paths(by ways: [PathLookup: Way]) -> [PathLookup: UnderlayPath] {
         ways.compactMapValues { way in
             guard let index = way.route.interface else { return nil }
-            // One that changed since the last look is followed by the next one.
-            if linkMTUs[index] == nil { linkMTUs[index] = readMTU(of: index) }
-            return linkMTUs[index].flatMap { way.path(linkMTU: $0) }
+            return linkMTU(index).flatMap { way.path(linkMTU: $0) }
         }
     }
 
-    private func readMTU(of index: UInt32) -> Int? {
-        (try? socket.execute(.readLink(index)))?.first?.link?.mtu.map { Int($0) }
+    /// One that changed since the last look is followed by the next one.
+    func linkMTU(_ index: UInt32) -> Int? {
+        if linkMTUs[index] == nil {
+            linkMTUs[index] = (try? socket.execute(.readLink(index)))?.first?.link?.mtu.map { Int($0) }
+        }
+        return linkMTUs[index]
     }
 }

@@ -14,7 +14,7 @@ public final class KernelDataPlane: DataPlane {
     var groups: Set<UInt32> = []
     let modules: ModuleWatch
     let watch: HostWatch
-    /// Bytes that fit through each link, as last seen.
+    /// Bytes that fit through links that may be underlays, as last seen.
     var linkMTUs: [UInt32: Int] = [:]
     /// What each look-up of a remote ended at.
     var knownWays: [PathLookup: KnownWay] = [:]
