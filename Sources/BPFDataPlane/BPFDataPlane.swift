@@ -17,6 +17,9 @@ public struct BPFDataPlane {
             let socket = try NetlinkSocket()
             let takeover = try Takeover(socket)
             let programs = try takeover.load()
+            // What only a later start or the first tunnel would miss is missed now.
+            try programs.find()
+            _ = try TunDevice.openNode()
             changes.add(try takeover.renew(with: programs, socket))
             let carrier = try BPFCarrier(socket: socket, programs: programs, watch: watch, changes: changes)
             plane = try KernelDataPlane(carrier: carrier, host: host, counters: changes, watch: watch)

@@ -29,14 +29,22 @@ public enum TunDevice {
         guard (1...15).contains(name.utf8.count), isPlain, index > 0, index <= UInt32(Int32.max) else {
             throw .invalid(name: name, index: index)
         }
-        let number = unsafe cbpf_open("/dev/net/tun")
-        guard number >= 0 else { throw TunError(opening: cbpf_errno()) }
-        let device = Descriptor(number)
+        let device = try openNode()
+        let number = device.number
         try step("choose the ifindex") { cbpf_tun_set_index(number, index) }
         // Without IFF_TUN_EXCL it would attach to a device that is there.
         let flags = IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL
         try step("create the device") { unsafe cbpf_tun_set_name(number, name, flags) }
         return device
+    }
+
+    /// What devices are made of; it makes none.
+    static func openNode() throws(TunError) -> Descriptor {
+        let number = unsafe cbpf_open("/dev/net/tun")
+        guard number >= 0 else { throw TunError(opening: cbpf_errno()) }
+        let node = Descriptor(number)
+        guard cbpf_tun_features(number) >= 0 else { throw .otherNode }
+        return node
     }
 
     private static func step(_ step: String, _ call: () -> Int32) throws(TunError) {
@@ -56,6 +64,8 @@ public enum TunError: Error, Hashable, Sendable {
     case noNode
     /// It is there, and this kernel has no driver for it (`ENODEV`, `ENXIO`).
     case noDriver
+    /// It is something else than the driver's node.
+    case otherNode
     /// `EPERM` or `EACCES`: no `CAP_NET_ADMIN` in this network namespace, or a container that may not open the node.
     case notPermitted(String)
     /// `EBUSY`: another device has the name or the ifindex.
@@ -80,6 +90,7 @@ extension TunError: CustomStringConvertible {
         switch self {
         case .noNode: "/dev/net/tun isn't there: load the module tun; a container must be given that device"
         case .noDriver: "this kernel has no TUN driver (CONFIG_TUN, module tun)"
+        case .otherNode: "/dev/net/tun isn't the TUN driver's; it is the character device 10, 200 where it is"
         case .notPermitted(let step):
             "not permitted: \(step); it takes CAP_NET_ADMIN, and in a container leave to use /dev/net/tun"
         case .taken: "another device has the name or the ifindex"

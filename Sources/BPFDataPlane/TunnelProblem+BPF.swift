@@ -12,7 +12,7 @@ extension TunnelProblem {
     init(_ error: TunError) {
         switch error {
         case .notPermitted: self.init(.permissionMissing, "no TUN device: \(error)", errno: "EPERM")
-        case .noNode, .noDriver: self.init(.kindUnsupported, "no TUN device: \(error)")
+        case .noNode, .noDriver, .otherNode: self.init(.kindUnsupported, "no TUN device: \(error)")
         case .taken, .invalid: self.init(.kernelRefused, "no TUN device: \(error)")
         case .failed(_, let code): self.init(.kernelRefused, "no TUN device: \(error)", errno: code.description)
         }

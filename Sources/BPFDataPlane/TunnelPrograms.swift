@@ -38,6 +38,11 @@ struct TunnelPrograms {
         underlays = try BPFMap(map("underlay_1"))
     }
 
+    /// Finds them by their number, as the next daemon will.
+    func find() throws(BPFError) {
+        for program in [egress, ingress] { _ = try LoadedProgram(id: program.id) }
+    }
+
     static let egressName = "tunneld_egress"
     static let ingressName = "tunneld_ingress"
 

@@ -11,8 +11,8 @@ final class Underlays {
     private let changes: ChangeCounter
     /// Those with our program, as the map has them.
     private var attached: [UInt32: underlay]
-    /// Which link has which of the host's addresses.
-    private var owners: [IPv4: UInt32] = [:]
+    /// The links that have an address by which the host can be reached.
+    private var addressed: Set<UInt32> = []
 
     init(socket: NetlinkSocket, programs: TunnelPrograms, changes: ChangeCounter) throws(TunnelProblem) {
         self.socket = socket
@@ -29,20 +29,20 @@ final class Underlays {
     /// Reads the host's addresses: a tunnel with any local address takes packets to each of them.
     func readHost() {
         guard let addresses = try? socket.addresses() else { return }
-        let ours = addresses.filter { $0.interface < KernelDataPlane.firstIndex }
-        owners = Dictionary(ours.map { ($0.local, $0.interface) }) { first, _ in first }
+        let reachable = addresses.filter { $0.local.rawValue >> 24 != 127 }
+        addressed = Set(reachable.map(\.interface).filter { $0 < KernelDataPlane.firstIndex })
         let wanted = Set(addresses.map { $0.local.rawValue.bigEndian })
         guard let known = try? programs.hostAddresses.keys() else { return }
         try? programs.hostAddresses.remove(known.filter { !wanted.contains($0) })
         try? programs.hostAddresses.set(wanted.subtracting(known).map { ($0, 1) })
     }
 
-    /// The links by which a tunnel's packets may come in: the one they leave by, and the one that has the address they
-    /// come to.
+    /// The links by which a tunnel's packets may come in: the one that it is bound to, or else any of the host's, since
+    /// the other end may choose another way than this one.
     func links(of configuration: tun_config) -> Set<UInt32> {
-        var links: Set<UInt32> = configuration.out == 0 ? [] : [configuration.out]
-        if let owner = owners[IPv4(rawValue: UInt32(bigEndian: configuration.source))] { links.insert(owner) }
-        return links.filter { $0 < KernelDataPlane.firstIndex }
+        guard configuration.underlay == 0 else { return [configuration.underlay] }
+        let isOurs = configuration.out == 0 || configuration.out >= KernelDataPlane.firstIndex
+        return isOurs ? addressed : addressed.union([configuration.out])
     }
 
     /// Attaches the program where a new tunnel needs it.

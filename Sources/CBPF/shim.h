@@ -28,6 +28,13 @@ static inline int cbpf_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 static inline int cbpf_open(const char *path) { return open(path, O_RDWR | O_CLOEXEC); }
 static inline int cbpf_open_to_read(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
 
+/// TUNGETFEATURES: fails on anything that isn't the TUN driver's.
+static inline int cbpf_tun_features(int fd)
+{
+    unsigned int features;
+    return ioctl(fd, TUNGETFEATURES, &features);
+}
+
 /// TUNSETIFINDEX: the ifindex of the device that TUNSETIFF will create.
 static inline int cbpf_tun_set_index(int fd, unsigned int index) { return ioctl(fd, TUNSETIFINDEX, &index); }
 

@@ -4,7 +4,7 @@ internal import Tunnels
 extension KernelDataPlane {
     /// What stands behind an error of one of a plan's messages: never a bare EEXIST.
     func explain(_ error: NetlinkError, in plan: TunnelPlan) -> TunnelProblem {
-        guard error.code == .exists else { return TunnelProblem(error) }
+        guard error.code == .exists else { return TunnelProblem(error, obstacle: obstacle) }
         for operation in plan.operations {
             switch operation {
             case .create(let name, _, let parameters, _, _):

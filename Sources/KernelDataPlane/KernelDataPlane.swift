@@ -23,6 +23,8 @@ public final class KernelDataPlane: DataPlane {
     /// The `routeAge` that the carrier knows.
     var followedAge = -1
     public internal(set) var hasMoreToSee = false
+    /// Why nothing stands in for the kernel's `ipip` where there is none; nil unless that was tried.
+    let obstacle: String?
 
     /// The kernel's own count begins at 1 and won't get here.
     package static let firstIndex: UInt32 = 1 << 20
@@ -32,18 +34,20 @@ public final class KernelDataPlane: DataPlane {
 
     /// With the kernel's own `ipip`.
     ///
+    /// - Parameter obstacle: why nothing stands in for it where the kernel has none, for the refusals to tell.
     /// - Throws: where netlink can't be had at all.
     public convenience init(
         host: HostFiles = HostFiles(), counters: ChangeCounter = ChangeCounter(),
-        watch: HostWatch = HostWatch()
+        watch: HostWatch = HostWatch(), obstacle: String? = nil
     ) throws(TunnelProblem) {
-        try self.init(carrier: IPIPCarrier(), host: host, counters: counters, watch: watch)
+        try self.init(carrier: IPIPCarrier(), host: host, counters: counters, watch: watch, obstacle: obstacle)
     }
 
     /// - Throws: where netlink can't be had at all.
     package init(
-        carrier: any Carrier, host: HostFiles, counters: ChangeCounter, watch: HostWatch
+        carrier: any Carrier, host: HostFiles, counters: ChangeCounter, watch: HostWatch, obstacle: String? = nil
     ) throws(TunnelProblem) {
+        self.obstacle = obstacle
         self.carrier = carrier
         do throws(NetlinkError) {
             socket = try NetlinkSocket()

@@ -26,18 +26,18 @@ enum DataPlanes {
                 return try programs(host, changes, watch)
             } catch {
                 logger.warning("this host can carry no tunnels", metadata: ["problem": "\(error.detail)"])
-                return try kernel(host, changes, watch, standIn: .nothing(obstacle: error.detail))
+                return try kernel(host, changes, watch, obstacle: BPFDataPlane.obstacle() ?? error.detail)
             }
         }
     }
 
     private static func kernel(
-        _ host: HostFiles, _ changes: ChangeCounter, _ watch: HostWatch, standIn: HostReport.StandIn? = nil
+        _ host: HostFiles, _ changes: ChangeCounter, _ watch: HostWatch, obstacle: String? = nil
     ) throws(TunnelProblem) -> Opened {
         try BPFDataPlane.removeRemains(changes: changes)
         return Opened(
-            plane: try KernelDataPlane(host: host, counters: changes, watch: watch), counters: try KernelCounters(),
-            standIn: standIn)
+            plane: try KernelDataPlane(host: host, counters: changes, watch: watch, obstacle: obstacle),
+            counters: try KernelCounters(), standIn: obstacle.map { .nothing(obstacle: $0) })
     }
 
     private static func programs(

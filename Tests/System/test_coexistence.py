@@ -148,13 +148,20 @@ def test_links_removed_while_the_daemon_is_away_leave_nothing(daemon):
     until(lambda: kernel.state() == before, 1, "the underlay is as it was")
 
 
-def test_packets_of_an_underlay_without_tunnels_are_untouched(both_ends, counter):
-    """Only the links that tunnels use have a program."""
+def test_links_by_which_no_tunnel_is_reached_are_untouched(both_ends):
+    """A tunnel that is bound to its underlay has none but that; and nothing comes in by a link that has no address."""
     on_a, on_b = both_ends
+    kernel = on_a.host.kernel
+    on_a.host.ip("link add idle0 type ifb", "link set idle0 up")
     on_a.host.join(on_b.host, "10.77.0.1/24", "10.77.0.2/24", link="other0")
-    other = on_a.host.kernel.links()["other0"].index
-    on_a.restart()
-    assert all(filter.index != other for filter in on_a.host.kernel.filters())
+
+    def programmed():
+        names = {link.index: name for name, link in kernel.links().items()}
+        return {names[filter.index] for filter in kernel.filters()}
+
+    until(lambda: programmed() == {"tun_a", "underlay0", "other0"}, 1, "links with an address have the program")
+    assert on_a.patch("tun_a", {"underlay": "underlay0"}).status == 200
+    until(lambda: programmed() == {"tun_a", "underlay0"}, 1, "only the underlay has it")
     assert on_a.host.ping("10.77.0.2", 2) == 2 and on_a.host.ping(INNER_B, 2) == 2
 
 

@@ -3,6 +3,7 @@
 from contextlib import closing
 
 import pytest
+from conftest import started_daemon
 from daemon import Daemon
 from ends import INNER_A, INNER_B, TUN_A, TUN_B, A, B
 from host import until
@@ -15,11 +16,12 @@ BACK = (B, A, INNER_B, INNER_A)
 
 
 @pytest.fixture
-def two_daemons(two_daemons):
-    """Joined by a second cable, other0."""
-    on_a, on_b = two_daemons
-    on_a.host.join(on_b.host, f"{OTHER_A}/24", f"{OTHER_B}/24", link="other0")
-    return on_a, on_b
+def two_daemons(two_hosts):
+    """On hosts that are joined by a second cable, other0."""
+    a, b = two_hosts
+    a.join(b, f"{OTHER_A}/24", f"{OTHER_B}/24", link="other0")
+    with started_daemon(a) as on_a, started_daemon(b) as on_b:
+        yield on_a, on_b
 
 
 def ways(host, seconds=2.0):
