@@ -5,16 +5,30 @@ internal import Tunnels
 
 extension BPFCarrier {
     func look() throws(TunnelProblem) {
+        try readConfigurations()
+        if watch.takeFilters() {
+            try findIncomplete()
+            restoreEndpoints()
+        }
+    }
+
+    private func readConfigurations() throws(TunnelProblem) {
         do throws(BPFError) {
             let entries = try programs.configurations.entries()
             configurations = Dictionary(entries.map { ($0.key, $0.value) }) { first, _ in first }
         } catch {
             throw TunnelProblem(error)
         }
-        if watch.takeFilters() {
-            try findIncomplete()
-            restoreEndpoints()
-        }
+    }
+
+    /// Takes in what was found of filters at the start, so that the first look needn't ask for each again. The monitor
+    /// must listen already.
+    func begin(with takeover: Takeover) throws(TunnelProblem) {
+        guard watch.takeFilters() else { return }
+        try readConfigurations()
+        incomplete = Set(configurations.keys.filter { takeover.devices[$0] == nil })
+        noteBare(underlays.attachedLinks.filter { takeover.underlays[$0] == nil })
+        restoreEndpoints()
     }
 
     /// Asks for the filter of each device and underlay.
@@ -26,13 +40,18 @@ extension BPFCarrier {
                 zip(indexes, outcomes).compactMap { index, outcome in
                     programs.isEgress(outcome.filter) ? nil : index
                 })
-            let bare = try underlays.bare()
-            for (index, configuration) in configurations
-            where underlays.links(of: configuration).contains(where: bare.contains) {
-                incomplete.insert(index)
-            }
+            noteBare(try underlays.bare())
         } catch {
             throw TunnelProblem(error)
+        }
+    }
+
+    /// Tunnels lack something whose packets may come by an underlay that lost its program.
+    private func noteBare(_ bare: Set<UInt32>) {
+        guard !bare.isEmpty else { return }
+        for (index, configuration) in configurations
+        where underlays.links(of: configuration).contains(where: bare.contains) {
+            incomplete.insert(index)
         }
     }
 

@@ -16,12 +16,13 @@ public struct BPFDataPlane {
         do {
             let socket = try NetlinkSocket()
             let takeover = try Takeover(socket)
-            let programs = try takeover.load()
+            let programs = try takeover.programs()
             // What only a later start or the first tunnel would miss is missed now.
             try programs.find()
             _ = try TunDevice.openNode()
             changes.add(try takeover.renew(with: programs, socket))
             let carrier = try BPFCarrier(socket: socket, programs: programs, watch: watch, changes: changes)
+            try carrier.begin(with: takeover)
             plane = try KernelDataPlane(carrier: carrier, host: host, counters: changes, watch: watch)
             counters = BPFCounters(programs.counters)
         } catch {
@@ -54,7 +55,7 @@ public struct BPFDataPlane {
             let socket = try NetlinkSocket()
             let takeover = try Takeover(socket)
             changes.add(takeover.underlays.count)
-            _ = try socket.execute(takeover.underlays.map { .deleteFilter(TunnelPrograms.ingressPlace(on: $0)) })
+            _ = try socket.execute(takeover.underlays.keys.map { .deleteFilter(TunnelPrograms.ingressPlace(on: $0)) })
         } catch {
             throw TunnelProblem(error)
         }

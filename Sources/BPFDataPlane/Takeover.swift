@@ -1,45 +1,51 @@
 internal import CBPF
+internal import KernelDataPlane
 internal import Netlink
 
 /// The programs that a former daemon left at work in this network namespace. Nothing of them is pinned: filters refer to
 /// programs, and programs to maps.
 struct Takeover {
-    /// TUN devices with the egress program, and underlays with the ingress program, of whatever build.
-    private(set) var devices: [UInt32] = []
-    private(set) var underlays: [UInt32] = []
-    private var programIDs: Set<UInt32> = []
+    /// The egress filters by TUN device, and the ingress filters by underlay, of whatever build.
+    private(set) var devices: [UInt32: TrafficFilter] = [:]
+    private(set) var underlays: [UInt32: TrafficFilter] = [:]
 
     init(_ socket: NetlinkSocket) throws(NetlinkError) {
         let links = try socket.qdiscs(kind: Qdisc.clsact).map(\.interface)
-        let requests = links.flatMap { link in
-            [
-                Request.readFilter(TunnelPrograms.egressPlace(on: link)),
-                .readFilter(TunnelPrograms.ingressPlace(on: link)),
-            ]
+        let requests = links.map { link in
+            Request.readFilter(
+                Self.isDevice(link) ? TunnelPrograms.egressPlace(on: link) : TunnelPrograms.ingressPlace(on: link))
         }
-        let filters = try socket.execute(requests).map(\.filter)
-        for (position, link) in links.enumerated() {
-            if let filter = filters[2 * position], filter.name == TunnelPrograms.egressName {
-                devices.append(link)
-                if let id = filter.programID { programIDs.insert(id) }
-            }
-            if let filter = filters[2 * position + 1], filter.name == TunnelPrograms.ingressName {
-                underlays.append(link)
-                if let id = filter.programID { programIDs.insert(id) }
+        for (link, outcome) in zip(links, try socket.execute(requests)) {
+            guard let filter = outcome.filter else { continue }
+            if Self.isDevice(link), TunnelPrograms.isOurs(filter, TunnelPrograms.egressName) { devices[link] = filter }
+            if !Self.isDevice(link), TunnelPrograms.isOurs(filter, TunnelPrograms.ingressName) {
+                underlays[link] = filter
             }
         }
     }
 
-    /// This build's programs, on the maps of those at work where there are any; on new maps where those of two daemons
-    /// are mixed, or are laid out otherwise.
-    func load() throws(BPFError) -> TunnelPrograms {
-        var found: [UInt32: LoadedMap] = [:]
-        for id in programIDs {
-            for map in try LoadedProgram(id: id).maps() { found[map.id] = map }
+    private static func isDevice(_ link: UInt32) -> Bool { link >= KernelDataPlane.firstIndex }
+
+    /// The programs at work where they are this build's, and otherwise this build's on their maps; on new maps where those
+    /// of two daemons are mixed, or are laid out otherwise.
+    func programs() throws(BPFError) -> TunnelPrograms {
+        let egress = Set(devices.values.compactMap(\.programID))
+        let ingress = Set(underlays.values.compactMap(\.programID))
+        var running: [UInt32: LoadedProgram] = [:]
+        for id in egress.union(ingress) { running[id] = try LoadedProgram(id: id) }
+        var maps: [UInt32: LoadedMap] = [:]
+        for program in running.values {
+            for map in try program.maps() { maps[map.id] = map }
         }
-        guard Set(found.values.map(\.name)).count == found.count else { return try TunnelPrograms(reusing: [], of: []) }
+        guard Set(maps.values.map(\.name)).count == maps.count else { return try TunnelPrograms(reusing: [], of: []) }
+        let isThisBuild = (devices.values.map { $0 } + underlays.values).allSatisfy(TunnelPrograms.isThisBuild)
+        if isThisBuild, egress.count == 1, let one = egress.first.flatMap({ running[$0] }), ingress.count == 1,
+            let other = ingress.first.flatMap({ running[$0] })
+        {
+            return try TunnelPrograms(egress: one, ingress: other, maps: Array(maps.values))
+        }
         do throws(BPFError) {
-            return try TunnelPrograms(reusing: Array(found.values), of: programIDs)
+            return try TunnelPrograms(reusing: Array(maps.values), of: Set(running.keys))
         } catch {
             guard error.code == .invalid else { throw error }
             return try TunnelPrograms(reusing: [], of: [])
@@ -47,18 +53,12 @@ struct Takeover {
     }
 
     /// Puts this build's programs in the place of others; each packet meets the old one or the new one.
+    ///
+    /// - Returns: how many were replaced.
     func renew(with programs: TunnelPrograms, _ socket: NetlinkSocket) throws(NetlinkError) -> Int {
-        let filters = try socket.execute(
-            devices.map { .readFilter(TunnelPrograms.egressPlace(on: $0)) }
-                + underlays.map { .readFilter(TunnelPrograms.ingressPlace(on: $0)) }
-        ).map(\.filter)
-        var requests: [Request] = []
-        for (device, filter) in zip(devices, filters) where !programs.isEgress(filter) {
-            requests.append(programs.egressFilter(on: device))
-        }
-        for (link, filter) in zip(underlays, filters.dropFirst(devices.count)) where !programs.isIngress(filter) {
-            requests.append(programs.ingressFilter(on: link))
-        }
+        let requests =
+            devices.filter { !programs.isEgress($1) }.map { programs.egressFilter(on: $0.key) }
+            + underlays.filter { !programs.isIngress($1) }.map { programs.ingressFilter(on: $0.key) }
         _ = try socket.execute(requests)
         return requests.count
     }

@@ -21,15 +21,21 @@ struct TunnelPrograms {
     ///   - maps: those of programs that run already, to go on with.
     ///   - running: the numbers of these programs.
     init(reusing maps: [LoadedMap], of running: Set<UInt32>) throws(BPFError) {
-        takenOver = running
         let object = try ProgramObject(loading: ProgramObject.tunnelImage, name: "tunneld", reusing: maps)
-        func map(_ name: String) throws(BPFError) -> LoadedMap {
-            guard let map = object.map(named: name) else { throw .missing(name) }
-            return map
-        }
         guard let egress = object.program(named: Self.egressName) else { throw .missing(Self.egressName) }
         guard let ingress = object.program(named: Self.ingressName) else { throw .missing(Self.ingressName) }
-        (self.egress, self.ingress) = (egress, ingress)
+        try self.init(egress: egress, ingress: ingress, maps: object.maps, takenOver: running)
+    }
+
+    /// Goes on with programs that run already.
+    init(
+        egress: LoadedProgram, ingress: LoadedProgram, maps: [LoadedMap], takenOver: Set<UInt32> = []
+    ) throws(BPFError) {
+        func map(_ name: String) throws(BPFError) -> LoadedMap {
+            guard let map = maps.first(where: { $0.name == name }) else { throw .missing(name) }
+            return map
+        }
+        (self.egress, self.ingress, self.takenOver) = (egress, ingress, takenOver)
         configurations = try BPFMap(map("tun_config_1"))
         endpoints = try BPFMap(map("tun_endpoint_1"))
         states = try BPFMap(map("tun_state_1"))
@@ -45,6 +51,23 @@ struct TunnelPrograms {
 
     static let egressName = "tunneld_egress"
     static let ingressName = "tunneld_ingress"
+
+    /// What tells one build's programs from another's, without loading them: FNV-1a of the object file. It stands in the
+    /// filters' names.
+    private static let build = String(
+        ProgramObject.tunnelImage.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 },
+        radix: 16)
+
+    /// Whether a filter runs the program of that name, of whatever build.
+    static func isOurs(_ filter: TrafficFilter, _ name: String) -> Bool {
+        filter.name?.split(separator: ":").first.map(String.init) == name
+    }
+
+    static func isThisBuild(_ filter: TrafficFilter) -> Bool {
+        filter.name?.split(separator: ":").last.map(String.init) == build
+    }
+
+    private static func label(_ name: String) -> String { "\(name):\(build)" }
 
     /// Ours among the filters of a link ("tu"): before those whose owner chose none, since the kernel counts down from
     /// 0xC000 for these, and behind those that want to be first.
@@ -64,11 +87,11 @@ struct TunnelPrograms {
     }
 
     func egressFilter(on device: UInt32) -> Request {
-        .replaceFilter(Self.egressPlace(on: device), program: egress.fileDescriptor, name: Self.egressName)
+        .replaceFilter(Self.egressPlace(on: device), program: egress.fileDescriptor, name: Self.label(Self.egressName))
     }
 
     func ingressFilter(on link: UInt32) -> Request {
-        .replaceFilter(Self.ingressPlace(on: link), program: ingress.fileDescriptor, name: Self.ingressName)
+        .replaceFilter(Self.ingressPlace(on: link), program: ingress.fileDescriptor, name: Self.label(Self.ingressName))
     }
 
     /// Whether a filter runs the egress program of this build, on these maps; nil is none.

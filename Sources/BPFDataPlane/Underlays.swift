@@ -26,6 +26,8 @@ final class Underlays {
         readHost()
     }
 
+    var attachedLinks: Set<UInt32> { Set(attached.keys) }
+
     /// Reads the host's addresses: a tunnel with any local address takes packets to each of them.
     func readHost() {
         guard let addresses = try? socket.addresses() else { return }

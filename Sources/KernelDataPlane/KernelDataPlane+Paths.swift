@@ -7,6 +7,8 @@ struct PathLookup: Hashable {
     let mark: UInt32?
     /// The underlay's ifindex; nil for whichever the route names.
     let underlay: UInt32?
+    /// Whether there is no local address, so that the way decides the source too.
+    let isSourceOpen: Bool
 
     /// nil for a link without a remote.
     init?(_ parameters: LinkParameters) {
@@ -14,6 +16,7 @@ struct PathLookup: Hashable {
         self.remote = remote
         mark = parameters.fwmark == 0 ? nil : parameters.fwmark
         underlay = parameters.underlay == 0 ? nil : UInt32(bitPattern: parameters.underlay)
+        isSourceOpen = parameters.local == nil
     }
 
     /// - Parameter index: of a link by its name.
@@ -21,6 +24,13 @@ struct PathLookup: Hashable {
         remote = definition.remote
         mark = definition.fwmark
         underlay = definition.underlay.flatMap { index($0.text) }
+        isSourceOpen = definition.local == nil
+    }
+}
+
+extension PathLookup {
+    fileprivate func request(matching: RouteLookup) -> Request {
+        .lookUpRoute(to: IPv4(remote), mark: mark, interface: underlay, matching: matching)
     }
 }
 
@@ -100,26 +110,21 @@ extension KernelDataPlane {
     /// Asks once for each remote, however many tunnels have it.
     private func ways(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Way] {
         let lookups = Array(Set(lookups))
+        let open = carrier.needsPaths ? lookups.filter(\.isSourceOpen) : []
         // Both kinds of look-up in one send.
-        let kinds: [RouteLookup] = carrier.needsPaths ? [.entry, .destination] : [.entry]
         let answers = try socket.execute(
-            kinds.flatMap { matching in
-                lookups.map { lookup in
-                    .lookUpRoute(
-                        to: IPv4(lookup.remote), mark: lookup.mark, interface: lookup.underlay, matching: matching)
-                }
-            }
+            lookups.map { $0.request(matching: .entry) } + open.map { $0.request(matching: .destination) }
         ).map { outcome in
             // No way to the remote is no error here: there may be one later.
             (try? outcome.get())?.first?.route
         }
-        var found: [PathLookup: Way] = [:]
-        for (position, lookup) in lookups.enumerated() {
+        let sources = Dictionary(zip(open, answers[lookups.count...].map { $0?.preferredSource })) { first, _ in first }
+        var found = [PathLookup: Way](minimumCapacity: lookups.count)
+        for (lookup, answer) in zip(lookups, answers) {
             // By an underlay that has no route the kernel takes the remote to be on the link itself.
             let onLink = lookup.underlay.map { Route(.any, prefixLength: 0, interface: $0) }
-            guard let route = answers[position] ?? onLink else { continue }
-            let source = carrier.needsPaths ? answers[lookups.count + position]?.preferredSource : nil
-            found[lookup] = Way(route: route, source: source.map { IPv4Address($0) })
+            guard let route = answer ?? onLink else { continue }
+            found[lookup] = Way(route: route, source: sources[lookup].flatMap { $0 }.map { IPv4Address($0) })
         }
         return found
     }

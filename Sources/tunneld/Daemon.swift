@@ -31,9 +31,10 @@ struct Daemon {
             claim = try NamespaceClaim()
             let watch = HostWatch()
             let changes = ChangeCounter()
+            // Before anything is looked at, so that no change in between is missed.
+            let monitor = try KernelMonitor(watch: watch, filters: settings.dataPlane != .kernel)
             let carrying = try DataPlanes.open(settings.dataPlane, changes: changes, watch: watch, logger: logger)
             let (kind, counters, standIn) = (carrying.plane.kind, carrying.counters, carrying.standIn)
-            let monitor = try KernelMonitor(watch: watch, filters: kind == .bpf)
             let reconciler = Reconciler(store: store, plane: carrying.plane, logger: logger)
             let reader = try KernelReader()
             let sampler = Sampler(source: counters, directory: reconciler.directory)
