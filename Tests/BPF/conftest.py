@@ -1,3 +1,9 @@
+"""Tests of the programs alone: nothing of the daemon's runs. As root, on this kernel or on that of scripts/uml-run,
+which has ipip for the other end:
+
+    .build/venv/bin/python -m pytest Tests/BPF
+"""
+
 import contextlib
 import os
 

@@ -152,7 +152,7 @@ def test_every_length_of_the_outer_packet(b, length):
 
 def test_padding_of_the_link_isnt_part_of_the_packet(b):
     short = ip("10.1.2.3", "10.4.5.6", 253, b"")
-    before = b.plane.count("tun0")["rx_bytes"]
+    before = b.plane.count("tun0").get("rx_bytes", 0)
     delivered, _, drops = b.send(ip(A, B, IPIP, short) + bytes(6))
     assert (len(delivered), delivered[0][:20], drops) == (1, short, {})
     assert b.plane.count("tun0")["rx_bytes"] - before == 20 + len(MARKER)
@@ -204,7 +204,7 @@ def tagged(b, identity, packet):
 
 def test_a_vlan_is_a_link_of_its_own(b):
     """Only what has no VLAN's number, or the number 0, is this link's."""
-    before = b.plane.count("tun0")["rx_packets"]
+    before = b.plane.count("tun0").get("rx_packets", 0)
     tagged(b, 10, ip(A, B, IPIP, INNER))
     tagged(b, 0, ip(A, B, IPIP, INNER))
     b.cable.send(ip(A, B, IPIP, MARKER), b.mac)

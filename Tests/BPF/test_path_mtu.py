@@ -23,6 +23,7 @@ def a():
     """Gives learn(packets), what A's tunnel knows of its path after these came by the cable."""
     with contextlib.closing(Lab()) as lab:
         lab.a.ping(B, 1)
+        lab.a.ip("address add 172.16.16.23/16 dev underlay0")
         cable, underlay = PacketSocket(lab.b, "underlay0"), PacketSocket(lab.a, "underlay0")
         witness = raw_socket(lab.a, ICMP)
 
@@ -89,8 +90,9 @@ def test_lasts_ten_minutes(a):
         icmp("172.16.0.1", A, 3, 1, struct.pack("!HH", 0, 1400), quote()),
         icmp("172.16.0.1", A, 12, 4, struct.pack("!HH", 0, 1400), quote()),
         frag_needed(1400, quote()[:19]),
+        frag_needed(1400, quote(), destination="172.16.16.23"),
     ],
-    ids=["other remote", "other local", "GRE", "swapped", "other code", "other type", "short"],
+    ids=["other remote", "other local", "GRE", "swapped", "other code", "other type", "short", "not to local"],
 )  # fmt: skip
 def test_learns_nothing_from_what_isnt_about_a_tunnel(a, message):
     assert a(message) == 0
