@@ -62,7 +62,8 @@ public struct BPFDataPlane {
             } else {
                 // Then it isn't known whether the places for filters are ours too.
                 changes.add(takeover.underlays.count)
-                _ = try socket.execute(takeover.underlays.keys.map { .deleteFilter(TunnelPrograms.ingressPlace(on: $0)) })
+                _ = try socket.execute(
+                    takeover.underlays.keys.map { .deleteFilter(TunnelPrograms.ingressPlace(on: $0)) })
             }
         } catch {
             throw TunnelProblem(error)
