@@ -54,8 +54,17 @@ public struct BPFDataPlane {
         do throws(NetlinkError) {
             let socket = try NetlinkSocket()
             let takeover = try Takeover(socket)
-            changes.add(takeover.underlays.count)
-            _ = try socket.execute(takeover.underlays.keys.map { .deleteFilter(TunnelPrograms.ingressPlace(on: $0)) })
+            guard !takeover.underlays.isEmpty else { return }
+            if let programs = try? takeover.programs(),
+                let underlays = try? Underlays(socket: socket, programs: programs, changes: changes)
+            {
+                underlays.keep(for: [tun_config]())
+            } else {
+                // Then it isn't known whether the places for filters are ours too.
+                changes.add(takeover.underlays.count)
+                _ = try socket.execute(
+                    takeover.underlays.keys.map { .deleteFilter(TunnelPrograms.ingressPlace(on: $0)) })
+            }
         } catch {
             throw TunnelProblem(error)
         }
