@@ -90,6 +90,8 @@ extension BPFCarrier {
                 try programs.configurations.set(configuration, for: index, .existing)
                 configurations[index] = configuration
                 changes.add(1)
+                // What was learnt of the former way's MTU says nothing of the new one.
+                if configuration.out != former.out { try programs.states.set(tun_state(), for: index) }
             } catch {
                 // The next look tries again: the path still differs then.
                 continue
