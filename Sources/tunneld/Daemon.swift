@@ -48,7 +48,9 @@ struct Daemon {
                         report.standIn = standIn
                         return report
                     },
-                    links: { () throws(TunnelProblem) in try reader.links() },
+                    links: { () throws(TunnelProblem) in
+                        try reader.links().map { $0.withEndpoints(from: reconciler.directory) }
+                    },
                     routes: { () throws(TunnelProblem) in try reader.routes() },
                     kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
                     server: { statistics.current },
@@ -143,5 +145,15 @@ struct Daemon {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
+    }
+}
+
+extension ObservedLink {
+    /// A TUN device doesn't tell its tunnel's endpoints; the programs' maps do, and so does the definition.
+    fileprivate func withEndpoints(from directory: Directory) -> ObservedLink {
+        guard parameters == nil, let owner, let view = directory.view(.id(owner)) else { return self }
+        var link = self
+        link.parameters = LinkParameters(view.tunnel.definition, underlay: 0)
+        return link
     }
 }

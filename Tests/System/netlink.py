@@ -163,7 +163,7 @@ class Kernel:
         """The number of a program of the eBPF data plane at work here; 0 for none."""
         for index in self.clsacts():
             for filter in self.filters_on(index):
-                if filter.name in ("tunneld_egress", "tunneld_ingress"):
+                if filter.name.split(":")[0] in ("tunneld_egress", "tunneld_ingress"):
                     return filter.program
         return 0
 

@@ -260,6 +260,7 @@ def test_host_links_and_routes_say_what_the_kernel_has(daemon):
     assert modules[needed] in ("loaded", "built_in") and host["shortcomings"] == [], host
     assert host["data_plane"] == tunnel["status"]["data_plane"] == Daemon.kind
     links = {link["name"]: link for link in daemon.get("/v1/links").json["items"]}
+    assert (links["tun_a"]["local"], links["tun_a"]["remote"]) == (TUN_A["local"], TUN_A["remote"])
     assert links["tun_a"]["tunnel_id"] == tunnel["id"] and links["underlay0"]["tunnel_id"] is None
     routes = {route["to"]: route for route in daemon.get("/v1/routes").json["items"]}
     assert routes["10.20.0.0/16"]["ours"] and not routes["172.16.0.0/16"]["ours"]
