@@ -15,6 +15,8 @@ public struct API: Sendable {
         public var version: String
         /// All tokens, as stored; called on the server's threads, at most once a second for strangers.
         public var tokens: @Sendable () throws(StoreError) -> [Token]
+        /// Changes when another process has written to the database.
+        public var tokensVersion: @Sendable () throws(StoreError) -> Int64
         /// Whether a user may use the unix socket; root always may. May block.
         public var isMember: @Sendable (_ uid: UInt32) -> Bool
         public var host: @Sendable () -> HostReport
@@ -33,6 +35,7 @@ public struct API: Sendable {
         public init(
             reconciler: Reconciler, sampler: Sampler, dataPlane: DataPlaneKind, version: String,
             tokens: @escaping @Sendable () throws(StoreError) -> [Token],
+            tokensVersion: @escaping @Sendable () throws(StoreError) -> Int64 = { () throws(StoreError) in 0 },
             isMember: @escaping @Sendable (_ uid: UInt32) -> Bool = {
                 SystemGroup.contains(user: $0, group: "tunneld")
             },
@@ -49,6 +52,7 @@ public struct API: Sendable {
             self.dataPlane = dataPlane
             self.version = version
             self.tokens = tokens
+            self.tokensVersion = tokensVersion
             self.isMember = isMember
             self.host = host
             self.links = links
@@ -74,7 +78,7 @@ public struct API: Sendable {
             + MetricsController(sources: sources).routes
             + server.routes
         authorization = Authorization(
-            tokens: sources.tokens, isMember: sources.isMember, timing: sources.timing)
+            tokens: sources.tokens, version: sources.tokensVersion, isMember: sources.isMember, timing: sources.timing)
         self.logger = logger
     }
 

@@ -43,6 +43,7 @@ struct Daemon {
                 API.Sources(
                     reconciler: reconciler, sampler: sampler, dataPlane: kind, version: Version.text,
                     tokens: { () throws(StoreError) in try tokens.tokens() },
+                    tokensVersion: { () throws(StoreError) in try tokens.dataVersion() },
                     host: {
                         var report = HostFiles().report()
                         report.standIn = standIn

@@ -13,6 +13,8 @@ final class Daemon: Sendable {
     let kernel = FakeKernel()
     let store: TunnelStore
     let clock = Clock()
+    /// What the database says of other processes' writes.
+    let databaseVersion = DatabaseVersion()
     let server: Server
     let api: API
     /// Answers to root and, as the tests have it, to everybody.
@@ -28,10 +30,14 @@ final class Daemon: Sendable {
         }
     }
 
+    final class DatabaseVersion: Sendable {
+        let number = Atomic<Int64>(0)
+    }
+
     init(limits: Reconciler.Limits = .init(), unreadiness: String? = nil, isMember: Bool = true) async throws {
         store = try TunnelStore.inMemory()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let clock = clock
+        let (clock, databaseVersion) = (clock, databaseVersion)
         // Nothing is looked at again by itself: tests say when.
         let timing = Timing(
             now: { Timestamp(milliseconds: 1_767_323_045_678) }, uptime: { clock.uptime.withLock { $0 } },
@@ -49,7 +55,9 @@ final class Daemon: Sendable {
         api = API(
             API.Sources(
                 reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: "1.2.3",
-                tokens: { () throws(StoreError) in try store.tokens() }, isMember: { _ in isMember },
+                tokens: { () throws(StoreError) in try store.tokens() },
+                tokensVersion: { () throws(StoreError) in databaseVersion.number.load(ordering: .relaxed) },
+                isMember: { _ in isMember },
                 host: { host },
                 links: {
                     [ObservedLink(ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536, addresses: [loopback])]

@@ -20,15 +20,19 @@ final class Authorization: Sendable {
     private struct Tokens {
         var principals: [SHA256Digest: Principal] = [:]
         var readAt: Duration?
+        /// Of the database, before it was read.
+        var version: Int64?
     }
 
     /// For how long a user's membership of the group is remembered: reading it blocks.
     private static let membershipLasts = Duration.seconds(10)
     private static let membershipsKept = 1024
-    /// Between two readings of the tokens because of an unknown one: strangers mustn't keep the database busy.
+    /// Between two readings of the tokens because of an unknown one, while no other process has written: strangers
+    /// mustn't keep the database busy.
     private static let unknownTokenPause = Duration.milliseconds(100)
 
     private let readTokens: @Sendable () throws(StoreError) -> [Token]
+    private let version: @Sendable () throws(StoreError) -> Int64
     private let isMember: @Sendable (UInt32) -> Bool
     private let timing: Timing
     private let tokens = Mutex(Tokens())
@@ -36,9 +40,11 @@ final class Authorization: Sendable {
 
     init(
         tokens: @escaping @Sendable () throws(StoreError) -> [Token],
+        version: @escaping @Sendable () throws(StoreError) -> Int64,
         isMember: @escaping @Sendable (UInt32) -> Bool, timing: Timing
     ) {
         readTokens = tokens
+        self.version = version
         self.isMember = isMember
         self.timing = timing
     }
@@ -56,13 +62,14 @@ final class Authorization: Sendable {
 
     /// Reads the tokens again; to be called when the database was changed by another process.
     func refreshTokens() throws(StoreError) {
+        let version = try version()
         var principals: [SHA256Digest: Principal] = [:]
         for token in try readTokens() where token.revokedAt == nil {
             guard let digest = SHA256Digest(bytes: token.digest) else { continue }
             principals[digest] = Principal(author: "token \(token.id)", scope: token.scope)
         }
         let now = timing.uptime()
-        tokens.withLock { $0 = Tokens(principals: principals, readAt: now) }
+        tokens.withLock { $0 = Tokens(principals: principals, readAt: now, version: version) }
     }
 
     // MARK: Unix
@@ -106,11 +113,11 @@ final class Authorization: Sendable {
     /// An unknown token may be a new one, so the database is asked, but not for each.
     private func known(_ digest: SHA256Digest) throws(StoreError) -> Principal? {
         if let principal = tokens.withLock({ $0.principals[digest] }) { return principal }
-        let now = timing.uptime()
+        let (now, version) = (timing.uptime(), try version())
         let isDue = tokens.withLock { tokens in
-            let isDue = tokens.readAt.map { now - $0 >= Self.unknownTokenPause } ?? true
+            let isDue = version != tokens.version || tokens.readAt.map { now - $0 >= Self.unknownTokenPause } ?? true
             // Marked before it is read, so that one of many at the same time reads.
-            if isDue { tokens.readAt = now }
+            if isDue { (tokens.readAt, tokens.version) = (now, version) }
             return isDue
         }
         if isDue { try refreshTokens() }
