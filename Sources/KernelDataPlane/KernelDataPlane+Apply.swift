@@ -6,7 +6,28 @@ extension KernelDataPlane {
         let isFirstCreate = plans.contains { $0.ifindex == nil }
         if isFirstCreate { modules.beforeCreate() }
         defer { if isFirstCreate { modules.afterCreate() } }
+        guard carrier.makesLinksItself else { return send(plans) }
 
+        // Links are made before any message is sent, so what frees names and endpoints goes first.
+        var results: [Int: Result<AppliedLink?, TunnelProblem>] = [:]
+        for kind in [Kind.deletes, .changes, .creates] {
+            let positions = plans.indices.filter { Kind(plans[$0]) == kind }
+            guard !positions.isEmpty else { continue }
+            for (position, result) in zip(positions, send(positions.map { plans[$0] })) { results[position] = result }
+        }
+        return plans.indices.compactMap { results[$0] }
+    }
+
+    private enum Kind {
+        case deletes, changes, creates
+
+        init(_ plan: TunnelPlan) {
+            self = plan.operations == [.delete] ? .deletes : plan.ifindex == nil ? .creates : .changes
+        }
+    }
+
+    /// In one send.
+    private func send(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>] {
         let messages = messages(for: plans)
         let deletions = self.deletions(for: plans)
         let requests = deletions + messages.flatMap(\.requests)

@@ -48,7 +48,7 @@ def test_the_host_says_what_is_missing(daemon):
     assert modules["ipip"] == "missing", host
     assert any("ipip" in shortcoming for shortcoming in host["shortcomings"]), host
     check = daemon.run("check")
-    assert check.returncode == 1 and "ipip" in check.stdout + check.stderr, check
+    assert check.returncode == 0 and "bpf" in check.stdout, "it is for whoever leaves the choice to the daemon"
 
 
 def test_a_tunnel_stored_before_the_reboot_into_it_is_shown_as_failed(daemon):
