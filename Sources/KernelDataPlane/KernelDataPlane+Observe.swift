@@ -6,7 +6,10 @@ extension KernelDataPlane {
         try carrier.look()
         do throws(NetlinkError) {
             groups = []
-            var links = try socket.links(into: [ObservedLink]()) { links, link in
+            var empty: [ObservedLink] = []
+            // A link for each tunnel, and some of others'.
+            empty.reserveCapacity(tunnels.count + 32)
+            var links = try socket.links(into: empty) { links, link in
                 noteUse(of: link)
                 links.append(observed(link))
             }
@@ -31,9 +34,12 @@ extension KernelDataPlane {
     }
 
     private func findPaths(of tunnels: [Tunnel], in state: inout ObservedState) throws(NetlinkError) {
-        let followers = tunnels.filter { carrier.needsPaths || $0.definition.mtu == nil }
-        let lookups = followers.map { tunnel in
-            PathLookup(tunnel.definition) { state.link(named: $0).map { UInt32(bitPattern: $0.ifindex) } }
+        // Positions, because a copy of a thousand tunnels is memory that a look would touch for nothing.
+        let followers = tunnels.indices.filter { carrier.needsPaths || tunnels[$0].definition.mtu == nil }
+        let lookups = followers.map { position in
+            PathLookup(tunnels[position].definition) {
+                state.link(named: $0).map { UInt32(bitPattern: $0.ifindex) }
+            }
         }
         let ways = try knownWays(for: Set(lookups))
         linkMTUs = [:]
@@ -41,7 +47,8 @@ extension KernelDataPlane {
         var found = FoundWays()
         found.isNews = routeAge != followedAge
         followedAge = routeAge
-        for (tunnel, lookup) in zip(followers, lookups) {
+        for (position, lookup) in zip(followers, lookups) {
+            let tunnel = tunnels[position]
             // What wasn't looked up yet goes on as it does.
             guard let known = ways[lookup] else { continue }
             let way = known.way

@@ -98,12 +98,23 @@ public func prune(_ observed: ObservedState, keeping tunnels: Set<TunnelID>) -> 
 public func evictions(
     from observed: ObservedState, for tunnels: [Tunnel], on plane: DataPlaneKind
 ) -> [TunnelPlan] {
+    func underlay(of tunnel: Tunnel) -> Int32 {
+        tunnel.definition.underlay.flatMap { observed.link(named: $0.text) }?.ifindex ?? 0
+    }
+    func isInPlace(_ link: ObservedLink, _ tunnel: Tunnel) -> Bool {
+        let parameters = LinkParameters(tunnel.definition, underlay: underlay(of: tunnel))
+        return link.name == tunnel.name.text && link.parameters?.endpoints == parameters.endpoints
+            && link.kind == plane.linkKind
+    }
+    // As nearly always; then there is no need for tables of who belongs where.
+    let placed = tunnels.count { tunnel in observed.link(of: tunnel.id).map { isInPlace($0, tunnel) } ?? false }
+    if placed == observed.links.count(where: { $0.owner != nil }) { return [] }
+
     var names: [String: TunnelID] = [:]
     var endpoints: [LinkParameters.Endpoints: TunnelID] = [:]
     for tunnel in tunnels {
         names[tunnel.name.text] = tunnel.id
-        let underlay = tunnel.definition.underlay.flatMap { observed.link(named: $0.text) }?.ifindex ?? 0
-        endpoints[LinkParameters(tunnel.definition, underlay: underlay).endpoints] = tunnel.id
+        endpoints[LinkParameters(tunnel.definition, underlay: underlay(of: tunnel)).endpoints] = tunnel.id
     }
     return observed.links.compactMap { link in
         guard let owner = link.owner else { return nil }

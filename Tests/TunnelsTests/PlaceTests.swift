@@ -35,6 +35,12 @@ import Tunnels
         (first.name, second.name) = (second.name, first.name)
         (first.parameters, second.parameters) = (second.parameters, first.parameters)
         #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel).count == 2)
+        (first.parameters, second.parameters) = (second.parameters, first.parameters)
+        #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel).isEmpty)
+        first.kind = DataPlaneKind.bpf.linkKind
+        #expect(
+            evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel).map(\.ifindex)
+                == [first.ifindex])
         first.owner = nil
         second.owner = nil
         #expect(evictions(from: ObservedState(links: [first, second]), for: tunnels, on: .kernel).isEmpty)
