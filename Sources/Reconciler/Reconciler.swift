@@ -26,6 +26,8 @@ public actor Reconciler {
     var managed = ManagedTunnels()
     /// After how long the next look was asked for; nil where none is.
     private var dueLook: Duration?
+    /// How many were asked for; the last is the one that comes.
+    private var scheduledLooks = 0
     /// Whether writes were stored that the kernel wasn't asked for yet.
     var isBehind = false
     var isStopped = false
@@ -151,10 +153,14 @@ public actor Reconciler {
     func scheduleLook(after delay: Duration) {
         guard !isStopped, dueLook.map({ delay < $0 }) ?? true else { return }
         dueLook = delay
+        scheduledLooks += 1
+        let number = scheduledLooks
         timing.after(delay) {
             self.onWriter { reconciler in
-                // Of two, the later one finds that the first has seen everything.
-                guard reconciler.dueLook != nil, !reconciler.isStopped else { return }
+                // One that was overtaken has nothing to see: it must not take the next one's turn.
+                guard number == reconciler.scheduledLooks, reconciler.dueLook != nil, !reconciler.isStopped else {
+                    return
+                }
                 reconciler.dueLook = nil
                 reconciler.look()
             }
