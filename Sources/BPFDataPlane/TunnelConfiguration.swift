@@ -11,16 +11,9 @@ extension tun_config {
         remote = parameters.remote?.bits.bigEndian ?? 0
         underlay = UInt32(bitPattern: parameters.underlay)
         fwmark = parameters.fwmark
-        ttl =
-            switch parameters.ttl {
-            case .inherit: 0
-            case .fixed(let value): value
-            }
-        tos =
-            switch parameters.tos {
-            case .inherit: UInt8(TOS_INHERIT)
-            case .fixed(let value): value
-            }
+        // TOS_INHERIT is as the kernel has it.
+        ttl = parameters.ttl.ttlByte
+        tos = parameters.tos.tosByte
         flags = UInt8(TUNNEL_UP) | (parameters.pmtudisc ? UInt8(TUNNEL_PMTUDISC) : 0)
         follow(path)
     }
@@ -53,8 +46,7 @@ extension LinkParameters {
         self.init(
             local: address(configuration.local), remote: address(configuration.remote),
             underlay: Int32(bitPattern: configuration.underlay),
-            ttl: configuration.ttl == 0 ? .inherit : .fixed(configuration.ttl),
-            tos: configuration.tos == UInt8(TOS_INHERIT) ? .inherit : .fixed(configuration.tos),
+            ttl: HeaderField(ttlByte: configuration.ttl), tos: HeaderField(tosByte: configuration.tos),
             pmtudisc: configuration.flags & UInt8(TUNNEL_PMTUDISC) != 0, fwmark: configuration.fwmark)
     }
 }

@@ -23,16 +23,8 @@ extension IPTunnel {
     init(_ parameters: LinkParameters) {
         self.init(local: IPv4(parameters.local), remote: IPv4(parameters.remote))
         link = UInt32(bitPattern: parameters.underlay)
-        ttl =
-            switch parameters.ttl {
-            case .inherit: 0
-            case .fixed(let value): value
-            }
-        tos =
-            switch parameters.tos {
-            case .inherit: 1
-            case .fixed(let value): value
-            }
+        ttl = parameters.ttl.ttlByte
+        tos = parameters.tos.tosByte
         pmtudisc = parameters.pmtudisc
         fwmark = parameters.fwmark
     }
@@ -42,8 +34,8 @@ extension LinkParameters {
     init(_ tunnel: IPTunnel) {
         self.init(
             local: IPv4Address(unlessAny: tunnel.local), remote: IPv4Address(unlessAny: tunnel.remote),
-            underlay: Int32(bitPattern: tunnel.link), ttl: tunnel.ttl == 0 ? .inherit : .fixed(tunnel.ttl),
-            tos: tunnel.tos & 1 == 1 ? .inherit : .fixed(tunnel.tos), pmtudisc: tunnel.pmtudisc,
+            underlay: Int32(bitPattern: tunnel.link), ttl: HeaderField(ttlByte: tunnel.ttl),
+            tos: HeaderField(tosByte: tunnel.tos), pmtudisc: tunnel.pmtudisc,
             fwmark: tunnel.fwmark)
     }
 }
