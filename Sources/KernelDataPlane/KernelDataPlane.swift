@@ -87,8 +87,10 @@ extension KernelDataPlane {
 }
 
 extension KernelDataPlane {
-    /// Whether this kernel has `ipip`, or loads it now: it is asked to make a link that can't be.
+    /// Whether this kernel has `ipip`, or can load it when it is first needed. Where files tell of none, the kernel is
+    /// asked to make a link that can't be.
     public static func isSupported() -> Bool {
+        guard HostFiles().report().state(of: IPTunnel.kind) == .missing else { return true }
         var link = Link(name: "tunneld-probe", info: .ipip(IPTunnel(local: .any, remote: .any)))
         link.mtu = .max
         do throws(NetlinkError) {
