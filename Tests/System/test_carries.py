@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 from conftest import joined_hosts, started_daemon
-from daemon import metric
+from daemon import Daemon, metric
 from ends import INNER_A, INNER_B, TUN_A, A, B, Stream, packets
 from host import until
 from writers import create_all
@@ -59,9 +59,11 @@ def test_a_transfer_counts_the_same_at_both_ends(both_ends):
     # The last acknowledgements are on their way.
     until(lambda: packets(on_a, "tun_a") == mirrored(packets(on_b, "tun_b")), 5, "both ends count the same")
     rx_packets, rx_bytes, tx_packets, tx_bytes = packets(on_a, "tun_a")
-    segment = 1480 - 20 - 20 - 12  # with timestamps
-    assert tx_bytes > size and tx_packets >= size / segment, "a packet of many segments counts as many"
-    assert tx_bytes < size * 1.1
+    assert size < tx_bytes < size * 1.1
+    if Daemon.kind == "bpf":
+        # The kernel's ipip counts what it is given, which may be many packets in one.
+        segment = 1480 - 20 - 20 - 12  # with timestamps
+        assert tx_packets >= size / segment, "a packet of many segments counts as many"
 
 
 def mirrored(counts):
