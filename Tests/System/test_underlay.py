@@ -139,11 +139,12 @@ def test_a_named_underlay_is_the_way_whatever_the_routes_say(two_daemons):
 
 
 @pytest.mark.data_plane("bpf")
-def test_what_comes_by_another_link_than_the_named_underlay_is_not_the_tunnels(two_daemons):
-    """`ipip` takes it, where no other tunnel does."""
+def test_what_comes_by_another_link_than_the_named_underlay_is_not_taken(two_daemons):
+    """The kernel's ipip takes it where no other tunnel has these endpoints."""
     on_a, on_b = two_daemons
     on_a.create(**TUN_A, underlay="other0")
     on_b.create(**TUN_B, underlay="other0")
+    assert ways(on_a.host) == OTHER
     assert on_b.patch("tun_b", {"underlay": "underlay0"}).status == 200
     with closing(on_b.host.pinger()) as pinger, closing(on_a.host.capture("tun_a")) as capture:
         with closing(on_a.host.capture("underlay0")) as cable:
