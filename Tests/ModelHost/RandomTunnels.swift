@@ -14,7 +14,7 @@ public struct RandomTunnels {
     public var names: [String] { (0..<3).map { "tun\(number)_\($0)" } }
 
     private func remote(_ choice: Int) -> IPv4Address {
-        IPv4Address(172, 16, UInt8(number), UInt8(1 + choice))
+        IPv4Address(172, 16, UInt8(1 + number), UInt8(1 + choice))
     }
 
     /// Several share a subnet, and so become each other's secondaries.
