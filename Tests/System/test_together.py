@@ -169,7 +169,7 @@ def test_a_restart_loses_no_packet(two_daemons, end):
         pings = threading.Thread(target=ping, daemon=True)
         pings.start()
         link = on_a.host.kernel.links()["tun_a"]
-        for _ in range(2):
+        for _ in range(5):
             getattr(on_a, end)()
             assert on_a.host.kernel.links()["tun_a"] == link
             on_a.start()
