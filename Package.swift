@@ -66,7 +66,8 @@ let package = Package(
             dependencies: ["ModelHost", "Reconciler", "TunnelStore", "Tunnels", grdb, log], swiftSettings: strict),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink"], swiftSettings: strict),
         .testTarget(
-            name: "BPFDataPlaneTests", dependencies: ["BPFDataPlane", "CBPF", "CMnl", "Netlink"],
+            name: "BPFDataPlaneTests",
+            dependencies: ["BPFDataPlane", "CBPF", "CMnl", "KernelDataPlane", "Netlink", "Tunnels"],
             exclude: ["Programs/rejected.bpf.c", "Programs/trial.bpf.c"],
             resources: [.embedInCode("Programs/rejected.bpf.o"), .embedInCode("Programs/trial.bpf.o")],
             swiftSettings: strict),

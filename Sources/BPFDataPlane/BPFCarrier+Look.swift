@@ -8,7 +8,7 @@ extension BPFCarrier {
         try readConfigurations()
         if watch.takeFilters() {
             try findIncomplete()
-            restoreEndpoints()
+            mendEndpoints()
         }
     }
 
@@ -28,7 +28,7 @@ extension BPFCarrier {
         try readConfigurations()
         incomplete = Set(configurations.keys.filter { takeover.devices[$0] == nil })
         noteBare(underlays.attachedLinks.filter { takeover.underlays[$0] == nil })
-        restoreEndpoints()
+        mendEndpoints()
     }
 
     /// Asks for the filter of each device and underlay.
@@ -55,13 +55,21 @@ extension BPFCarrier {
         }
     }
 
-    /// Which tunnel has which endpoints is known to the ingress program alone. Where no link had it when this daemon took
-    /// over, that map is a new one.
-    private func restoreEndpoints() {
+    /// Makes the map of endpoints, which the ingress program alone has, say what the configurations say. It doesn't where
+    /// a daemon was killed between the two, and is a new one where no link had that program when this daemon took over.
+    private func mendEndpoints() {
         guard let known = try? programs.endpoints.entries() else { return }
-        let indexes = Set(known.map(\.value))
-        for (index, configuration) in configurations where !indexes.contains(index) {
-            try? programs.endpoints.set(index, for: configuration.endpoint, .new)
+        var missing = Set(configurations.keys)
+        for (endpoint, index) in known {
+            if configurations[index]?.endpoint.isSame(as: endpoint) == true {
+                missing.remove(index)
+            } else {
+                _ = try? programs.endpoints.remove(endpoint)
+            }
+        }
+        for index in missing {
+            guard let endpoint = configurations[index]?.endpoint else { continue }
+            try? programs.endpoints.set(index, for: endpoint, .new)
         }
     }
 
@@ -79,6 +87,7 @@ extension BPFCarrier {
     func follow(_ ways: FoundWays) {
         let gone = configurations.keys.filter { ways.links[$0] == nil }
         if !gone.isEmpty { forget(gone) }
+        underlays.forgetGone { ways.links[$0] != nil }
         if ways.isNews { underlays.readHost() }
         for (index, path) in ways.paths {
             guard let former = configurations[index] else { continue }
@@ -90,8 +99,7 @@ extension BPFCarrier {
                 try programs.configurations.set(configuration, for: index, .existing)
                 configurations[index] = configuration
                 changes.add(1)
-                // What was learnt of the former way's MTU says nothing of the new one.
-                if configuration.out != former.out { try programs.states.set(tun_state(), for: index) }
+                if !configuration.hasSameWay(as: former) { try programs.states.set(tun_state(), for: index) }
             } catch {
                 // The next look tries again: the path still differs then.
                 continue

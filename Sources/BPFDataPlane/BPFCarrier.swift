@@ -46,8 +46,9 @@ final class BPFCarrier: Carrier {
     }
 
     func change(_ link: NewLink) throws(CarrierError) -> [Request] {
-        let configuration = tun_config(link.parameters, by: link.path)
+        var configuration = tun_config(link.parameters, by: link.path)
         let former = configurations[link.index]
+        if let former { configuration.isUp = former.isUp }
         let isMoved = former.map { !$0.endpoint.isSame(as: configuration.endpoint) } ?? true
         if isMoved { try claim(link, configuration) }
         try store(configuration, for: link)
@@ -65,10 +66,22 @@ final class BPFCarrier: Carrier {
         do throws(BPFError) {
             try programs.endpoints.set(link.index, for: configuration.endpoint, .new)
         } catch {
-            // A device that went leaves its endpoints until the next look.
-            if error.code == .exists, let holder = holder(of: configuration.endpoint), holder == link.index { return }
+            if error.code == .exists, let holder = holder(of: configuration.endpoint) {
+                if holder == link.index { return }
+                if !has(holder, configuration.endpoint),
+                    (try? programs.endpoints.set(link.index, for: configuration.endpoint)) != nil
+                {
+                    return
+                }
+            }
             throw .refused(NetlinkError(operation: "create link \(link.name)", code: error.code, reason: error.log))
         }
+    }
+
+    /// Whether a device is there that has these endpoints; one that went leaves them until the next look.
+    private func has(_ index: UInt32, _ endpoint: tun_endpoint) -> Bool {
+        guard configurations[index]?.endpoint.isSame(as: endpoint) == true else { return false }
+        return (try? socket.execute(.readLink(index))) != nil
     }
 
     private func holder(of endpoint: tun_endpoint) -> UInt32? {
@@ -76,12 +89,11 @@ final class BPFCarrier: Carrier {
     }
 
     private func store(_ configuration: tun_config, for link: NewLink) throws(CarrierError) {
+        let former = configurations[link.index]
         do throws(BPFError) {
             try programs.configurations.set(configuration, for: link.index)
-            if configurations[link.index] == nil {
-                try programs.states.set(tun_state(), for: link.index)
-                try programs.counters.reset(link.index)
-            }
+            if former == nil { try programs.counters.reset(link.index) }
+            if former?.hasSameWay(as: configuration) != true { try programs.states.set(tun_state(), for: link.index) }
         } catch {
             throw .problem(TunnelProblem(error))
         }
@@ -107,6 +119,14 @@ final class BPFCarrier: Carrier {
             throw .problem(TunnelProblem(error))
         }
         changes.add(1)
+    }
+
+    func noteUp(_ isUp: Bool, _ index: UInt32) {
+        guard var configuration = configurations[index], configuration.isUp != isUp else { return }
+        configuration.isUp = isUp
+        // Where it fails the next look tries again.
+        guard (try? programs.configurations.set(configuration, for: index, .existing)) != nil else { return }
+        configurations[index] = configuration
     }
 
     func parameters(of link: Link) -> LinkParameters? {

@@ -32,8 +32,11 @@ public struct BPFDataPlane {
 
     /// What stands in the way of programs on this host, in words; nil when nothing does. Found out by trying.
     public static func obstacle() -> String? {
-        BPFSupport.obstacle(
-            loading: ProgramObject.tunnelImage, name: "tunneld-trial", index: KernelDataPlane.firstIndex - 1)?
+        // Several may try at once.
+        let process = UInt32(getpid())
+        return BPFSupport.obstacle(
+            loading: ProgramObject.tunnelImage, name: "tunneld-\(process)",
+            index: KernelDataPlane.firstIndex - 1 - process % 0x10000)?
             .description
     }
 

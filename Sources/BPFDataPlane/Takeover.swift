@@ -6,25 +6,26 @@ internal import Netlink
 /// programs, and programs to maps.
 struct Takeover {
     /// The egress filters by TUN device, and the ingress filters by underlay, of whatever build.
-    private(set) var devices: [UInt32: TrafficFilter] = [:]
-    private(set) var underlays: [UInt32: TrafficFilter] = [:]
+    let devices: [UInt32: TrafficFilter]
+    let underlays: [UInt32: TrafficFilter]
 
     init(_ socket: NetlinkSocket) throws(NetlinkError) {
         let links = try socket.qdiscs(kind: Qdisc.clsact).map(\.interface)
-        let requests = links.map { link in
-            Request.readFilter(
-                Self.isDevice(link) ? TunnelPrograms.egressPlace(on: link) : TunnelPrograms.ingressPlace(on: link))
-        }
-        for (link, outcome) in zip(links, try socket.execute(requests)) {
-            guard let filter = outcome.filter else { continue }
-            if Self.isDevice(link), TunnelPrograms.isOurs(filter, TunnelPrograms.egressName) { devices[link] = filter }
-            if !Self.isDevice(link), TunnelPrograms.isOurs(filter, TunnelPrograms.ingressName) {
-                underlays[link] = filter
-            }
-        }
+        let tunnels = links.filter { $0 >= KernelDataPlane.firstIndex }
+        let outcomes = try socket.execute(
+            tunnels.map { .readFilter(TunnelPrograms.egressPlace(on: $0)) }
+                + links.map { .readFilter(TunnelPrograms.ingressPlace(on: $0)) })
+        devices = Self.filters(TunnelPrograms.egressName, of: zip(tunnels, outcomes))
+        // A tunnel inside a tunnel has the other's device as its underlay.
+        underlays = Self.filters(TunnelPrograms.ingressName, of: zip(links, outcomes[tunnels.count...]))
     }
 
-    private static func isDevice(_ link: UInt32) -> Bool { link >= KernelDataPlane.firstIndex }
+    private static func filters(
+        _ name: String, of outcomes: some Sequence<(UInt32, NetlinkSocket.Outcome)>
+    ) -> [UInt32: TrafficFilter] {
+        let found = outcomes.compactMap { link, outcome in outcome.filter.map { (link, $0) } }
+        return Dictionary(found.filter { TunnelPrograms.isOurs($1, name) }) { first, _ in first }
+    }
 
     /// The programs at work where they are this build's, and otherwise this build's on their maps; on new maps where those
     /// of two daemons are mixed, or are laid out otherwise.

@@ -43,8 +43,7 @@ final class Underlays {
     /// the other end may choose another way than this one.
     func links(of configuration: tun_config) -> Set<UInt32> {
         guard configuration.underlay == 0 else { return [configuration.underlay] }
-        let isOurs = configuration.out == 0 || configuration.out >= KernelDataPlane.firstIndex
-        return isOurs ? addressed : addressed.union([configuration.out])
+        return configuration.out == 0 ? addressed : addressed.union([configuration.out])
     }
 
     /// Attaches the program where a new tunnel needs it.
@@ -59,11 +58,19 @@ final class Underlays {
         for link in attached.keys where !needed.contains(link) { detach(from: link) }
     }
 
-    /// Those that lost the program.
+    /// Forgets those that aren't among the host's links any more: one that comes back has no program.
+    func forgetGone(_ isThere: (UInt32) -> Bool) {
+        for link in attached.keys where !isThere(link) {
+            _ = try? programs.underlays.remove(link)
+            attached[link] = nil
+        }
+    }
+
+    /// Those that are there and lost the program.
     func bare() throws(NetlinkError) -> Set<UInt32> {
         let links = Array(attached.keys)
         let outcomes = try socket.execute(links.map { .readFilter(TunnelPrograms.ingressPlace(on: $0)) })
-        return Set(zip(links, outcomes).compactMap { programs.isIngress($1.filter) ? nil : $0 })
+        return Set(zip(links, outcomes).compactMap { programs.isIngress($1.filter) || $1.isWithoutLink ? nil : $0 })
     }
 
     func attachAgain(_ links: Set<UInt32>) {
@@ -100,6 +107,12 @@ final class Underlays {
         [FilterParent.ingress, .egress].allSatisfy { parent in
             (try? socket.filters(interface: link, parent: parent).isEmpty) ?? false
         }
+    }
+}
+
+extension NetlinkSocket.Outcome {
+    fileprivate var isWithoutLink: Bool {
+        if case .failure(let error) = self { error.code == .noDevice } else { false }
     }
 }
 

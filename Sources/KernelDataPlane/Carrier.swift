@@ -21,6 +21,9 @@ package protocol Carrier: AnyObject {
     /// Sets a link to other parameters, and closes what `isWhole` found missing.
     func change(_ link: NewLink) throws(CarrierError) -> [Request]
 
+    /// A link is about to be set up or down.
+    func noteUp(_ isUp: Bool, _ index: UInt32)
+
     /// Reads what it must know to answer about links; before each look at all of them.
     func look() throws(TunnelProblem)
 
@@ -41,7 +44,7 @@ package protocol Carrier: AnyObject {
 package struct FoundWays {
     /// nil where there is no way; a link that isn't named keeps what it has.
     package var paths: [UInt32: UnderlayPath?] = [:]
-    /// All links there are with an ifindex of our choice, and whether each is up.
+    /// All links there are, and whether each is up.
     package var links: [UInt32: Bool] = [:]
     /// Whether links, addresses or routes that aren't ours may have changed since the last look.
     package var isNews = false
@@ -84,6 +87,7 @@ final class IPIPCarrier: Carrier {
 
     func parameters(of link: Link) -> LinkParameters? { nil }
     func isWhole(_ index: UInt32) -> Bool { true }
+    func noteUp(_ isUp: Bool, _ index: UInt32) {}
     func look() {}
     func follow(_ ways: FoundWays) {}
     func forget(_ indexes: [UInt32]) {}

@@ -15,7 +15,7 @@ public final class HostWatch: Sendable {
         if changes.overflowed || changes.events.contains(where: { $0.isUnderlay }) {
             underlay.store(true, ordering: .relaxed)
         }
-        if changes.overflowed || changes.events.contains(where: \.isTrafficControl) {
+        if changes.overflowed || changes.events.contains(where: \.isOfFilters) {
             filters.store(true, ordering: .relaxed)
         }
     }
@@ -29,4 +29,6 @@ public final class HostWatch: Sendable {
 
 extension Changes.Event {
     fileprivate var isUnderlay: Bool { !isTrafficControl && interface < KernelDataPlane.firstIndex }
+    /// A link that goes, to another network namespace too, takes its filters along without a word; it may be back by now.
+    fileprivate var isOfFilters: Bool { isTrafficControl || kind == .linkRemoved && isUnderlay }
 }

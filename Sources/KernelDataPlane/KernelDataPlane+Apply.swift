@@ -98,9 +98,11 @@ extension KernelDataPlane {
             let link = NewLink(
                 index: index, name: name.text, alias: Mark.alias(of: plan.tunnel), parameters: parameters, mtu: mtu,
                 path: PathLookup(parameters).flatMap { paths[$0] })
+            let made = try carrier.make(link)
+            carrier.noteUp(up, index)
             // Up at the end: a link that comes up with IPv6 gets a link-local address, which ipip can't carry, and
             // which makes creating many links quadratic. Neither that nor an alias is taken in a create.
-            return try carrier.make(link) + [
+            return made + [
                 .setLink(index, LinkChange(ipv6AddressGeneration: .off)),
                 .setLink(index, LinkChange(up: up, alias: Mark.alias(of: plan.tunnel))),
             ]
@@ -113,7 +115,9 @@ extension KernelDataPlane {
             return [.setLink(index, LinkChange(alias: Mark.alias(of: plan.tunnel), group: Mark.group))]
         case .rename(let name): return [.setLink(index, LinkChange(name: name.text))]
         case .setMTU(let mtu): return [.setLink(index, LinkChange(mtu: UInt32(mtu)))]
-        case .setUp(let up): return [.setLink(index, LinkChange(up: up))]
+        case .setUp(let up):
+            carrier.noteUp(up, index)
+            return [.setLink(index, LinkChange(up: up))]
         case .addAddress(let address): return [.addAddress(Address(address, on: index))]
         case .removeAddress(let address): return [.deleteAddress(Address(address, on: index))]
         case .addRoute(let route): return [.addRoute(Route(route, by: index))]

@@ -59,10 +59,7 @@ extension KernelDataPlane {
             }
         }
         guard carrier.needsPaths else { return }
-        for link in state.links {
-            let index = UInt32(bitPattern: link.ifindex)
-            if index >= Self.firstIndex { found.links[index] = link.isUp }
-        }
+        for link in state.links { found.links[UInt32(bitPattern: link.ifindex)] = link.isUp }
         carrier.follow(found)
     }
 

@@ -112,21 +112,33 @@ extension KernelDataPlane {
         let lookups = Array(Set(lookups))
         let open = carrier.needsPaths ? lookups.filter(\.isSourceOpen) : []
         // Both kinds of look-up in one send.
-        let answers = try socket.execute(
-            lookups.map { $0.request(matching: .entry) } + open.map { $0.request(matching: .destination) }
-        ).map { outcome in
-            // No way to the remote is no error here: there may be one later.
-            (try? outcome.get())?.first?.route
-        }
+        let answers = try routes(
+            lookups.map { $0.request(matching: .entry) } + open.map { $0.request(matching: .destination) })
         let sources = Dictionary(zip(open, answers[lookups.count...].map { $0?.preferredSource })) { first, _ in first }
         var found = [PathLookup: Way](minimumCapacity: lookups.count)
-        for (lookup, answer) in zip(lookups, answers) {
+        let chosen = try nextHops(of: zip(lookups, answers).filter { $1?.isForked ?? false }.map(\.0))
+        for (lookup, var answer) in zip(lookups, answers) {
+            if let chosen = chosen[lookup] { answer?.interface = chosen }
             // By an underlay that has no route the kernel takes the remote to be on the link itself.
             let onLink = lookup.underlay.map { Route(.any, prefixLength: 0, interface: $0) }
             guard let route = answer ?? onLink else { continue }
             found[lookup] = Way(route: route, source: sources[lookup].flatMap { $0 }.map { IPv4Address($0) })
         }
         return found
+    }
+
+    /// The links that the kernel chooses for remotes whose route has several, or a next hop of its own.
+    private func nextHops(of lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: UInt32] {
+        guard !lookups.isEmpty else { return [:] }
+        let routes = try routes(lookups.map { $0.request(matching: .destination) })
+        return Dictionary(zip(lookups, routes).compactMap { lookup, route in route?.interface.map { (lookup, $0) } }) {
+            first, _ in first
+        }
+    }
+
+    /// The answers to look-ups. No way to the remote is no error here: there may be one later.
+    private func routes(_ requests: [Request]) throws(NetlinkError) -> [Route?] {
+        try socket.execute(requests).map { outcome in (try? outcome.get())?.first?.route }
     }
 
     private func indexes(of names: [String]) throws(NetlinkError) -> [String: UInt32] {
@@ -152,4 +164,9 @@ extension KernelDataPlane {
         }
         return linkMTUs[index]
     }
+}
+
+extension Route {
+    /// An entry with several next hops, or one that stands elsewhere (`RTA_MULTIPATH`, `RTA_NH_ID`), names no link.
+    fileprivate var isForked: Bool { interface == nil && type == .unicast }
 }

@@ -1,7 +1,7 @@
 internal import CMnl
 
-/// Hears of each change of links, IPv4 addresses and IPv4 routes, and where asked of qdiscs and filters, in the network
-/// namespace of the thread that opened it.
+/// Hears of each change of links, IPv4 addresses, IPv4 routes and the rules that choose their tables, and where asked of
+/// qdiscs and filters, in the network namespace of the thread that opened it.
 ///
 /// What it tells is a reason to look, not the state: events are lost when too many come at once.
 public final class LinkMonitor {
@@ -20,7 +20,7 @@ public final class LinkMonitor {
 
     /// The kernel rounds a tiny buffer up to 2,304 bytes.
     init(trafficControl: Bool = false, receiveBuffer: Int32) throws(NetlinkError) {
-        var groups = UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE)
+        var groups = UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE)
         if trafficControl { groups |= UInt32(RTMGRP_TC) }
         socket = try KernelSocket(groups: groups, receiveBuffer: receiveBuffer)
     }
@@ -63,6 +63,8 @@ public struct Changes: Hashable, Sendable {
             case address, addressRemoved
             case route(RouteProtocol)
             case routeRemoved(RouteProtocol)
+            /// One that chooses a table, added or removed.
+            case rule
             case qdisc, qdiscRemoved
             /// Added, or another in its place.
             case filter
@@ -70,7 +72,7 @@ public struct Changes: Hashable, Sendable {
         }
 
         public var kind: Kind
-        /// Ifindex; 0 for a route without a link of its own, `UInt32.max` for a filter that several links share.
+        /// Ifindex; 0 for a rule and for a route without a link of its own, `UInt32.max` for a filter that several links share.
         public var interface: UInt32
         /// `NetlinkSocket.portID` of whoever asked for it; 0 when the kernel did it by itself, and for all
         /// changes of links, where it doesn't say (checked on 6.18).
@@ -85,7 +87,7 @@ public struct Changes: Hashable, Sendable {
 
     /// The links that were changed, or whose addresses, qdiscs or filters were.
     public var interfaces: Set<UInt32> {
-        Set(events.lazy.filter { !$0.isRoute }.map(\.interface))
+        Set(events.lazy.filter { !$0.isRoute && $0.kind != .rule }.map(\.interface))
     }
 
     /// Who made the routes that changed; empty when none did.
@@ -147,6 +149,9 @@ extension Changes.Event {
                 if type == RTA.interface { interface = try value.number() }
             }
             self.interface = interface
+        case RTM_NEWRULE, RTM_DELRULE:
+            kind = .rule
+            interface = 0
         case RTM_NEWQDISC, RTM_DELQDISC:
             kind = Int(header.nlmsg_type) == RTM_NEWQDISC ? .qdisc : .qdiscRemoved
             interface = UInt32(bitPattern: try payload.load(tcmsg.self).tcm_ifindex)

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Netlink
@@ -45,6 +46,21 @@ import Testing
         changes = try monitor.read()
         #expect(changes.events.contains { $0.kind == .linkRemoved && $0.interface == 42 })
         #expect(changes.events.contains { $0.kind == .addressRemoved && $0.interface == 42 })
+    }
+
+    @Test func aRuleIsHeardOf() throws {
+        let monitor = try namespace.run { try LinkMonitor() }
+        try namespace.run {
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            let rule = ["ip", "rule", "add", "fwmark", "7", "lookup", "100"]
+            process.arguments = ["nsenter", "--net=" + namespace.path] + rule
+            try process.run()
+            process.waitUntilExit()
+        }
+        let changes = try monitor.read()
+        #expect(changes.events.contains { $0.kind == .rule && $0.interface == 0 })
+        #expect(changes.interfaces.isEmpty && changes.routeProtocols.isEmpty)
     }
 
     @Test func anOverflowIsToldAndSurvived() throws {

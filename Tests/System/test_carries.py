@@ -125,6 +125,19 @@ def test_a_tunnel_switched_off_lets_nothing_through(both_ends):
     assert on_a.host.ping(INNER_B, 2) == 2
 
 
+def test_a_tunnel_switched_on_carries_at_once(both_ends):
+    on_a, on_b = both_ends
+    for _ in range(3):
+        assert on_b.patch("tun_b", {"enabled": False}).status == 200
+        assert on_b.patch("tun_b", {"ttl": 7}).status == 200
+        before = packets(on_b, "tun_b")
+        with closing(on_a.host.pinger()) as pinger:
+            assert not pinger.echo(INNER_B, 0.3)
+        assert packets(on_b, "tun_b") == before, "what a change of its ttl lets in isn't delivered, but counted"
+        assert on_b.patch("tun_b", {"ttl": 8, "enabled": True}).status == 200
+        assert on_a.host.ping(INNER_B, 1) == 1
+
+
 def test_the_same_tunnel_as_before(both_ends):
     """A delete and a create of the same name and endpoints begin at 0."""
     on_a, _ = both_ends

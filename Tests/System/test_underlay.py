@@ -4,9 +4,9 @@ from contextlib import closing
 
 import pytest
 from conftest import started_daemon
-from daemon import Daemon
+from daemon import Daemon, metric
 from ends import INNER_A, INNER_B, TUN_A, TUN_B, A, B
-from host import until
+from host import Host, until
 
 pytestmark = pytest.mark.packets
 
@@ -129,6 +129,57 @@ def test_a_marks_route_that_moves(two_daemons):
     for daemon, to, via in ((on_a, B, OTHER_B), (on_b, A, OTHER_A)):
         daemon.host.ip(f"route change {to}/32 via {via} dev other0 table 100")
     follows(on_a.host, OTHER)
+
+
+def test_a_rule_that_comes_and_goes(both_ends):
+    for daemon, to, via in ((both_ends[0], B, OTHER_B), (both_ends[1], A, OTHER_A)):
+        daemon.host.ip(f"route add {to}/32 via {via} dev other0 table 100", f"rule add to {to} lookup 100")
+    follows(both_ends[0].host, OTHER)
+    for daemon, to in zip(both_ends, (B, A)):
+        daemon.host.ip(f"rule del to {to} lookup 100")
+    follows(both_ends[0].host, FIRST)
+
+
+@pytest.mark.parametrize("kind", ["several next hops", "a next hop of its own"])
+def test_a_route_that_names_no_link_itself(both_ends, kind):
+    on_a, _ = both_ends
+    if kind == "several next hops":
+        route = f"route add {B}/32 nexthop dev underlay0 nexthop via {OTHER_B} dev other0"
+    else:
+        on_a.host.write("/proc/sys/net/ipv4/nexthop_compat_mode", "0")
+        on_a.host.ip("nexthop add id 7 dev underlay0")
+        route = f"route add {B}/32 nhid 7"
+    on_a.host.ip("route del 172.16.0.0/16", route, "link set tun_a alias seen")
+    until(lambda: on_a.tunnel("tun_a")["status"]["drift"], 2, "the daemon has looked")
+    assert on_a.host.ping(INNER_B) == 3
+
+
+def test_a_named_underlay_that_was_away(two_daemons):
+    """It comes back from another network namespace under its old number."""
+    on_a, on_b = two_daemons
+    on_a.create(**TUN_A, underlay="other0")
+    on_b.create(**TUN_B, underlay="other0")
+    assert ways(on_a.host) == OTHER
+    with closing(Host()) as elsewhere:
+        on_a.host.ip(f"link set other0 netns {elsewhere.path}")
+        until(lambda: on_a.tunnel("tun_a")["status"]["state"] == "failed", 2, "it is missed")
+        elsewhere.ip(f"link set other0 netns {on_a.host.path}")
+    on_a.host.ip(f"address add {OTHER_A}/24 dev other0", "link set other0 up")
+    follows(on_a.host, OTHER)
+
+
+def test_a_tunnel_inside_a_tunnel(both_ends):
+    on_a, on_b = both_ends
+    on_a.create(name="inner", local=INNER_A, remote=INNER_B, addresses=["192.168.2.1/24"])
+    on_b.create(name="inner", local=INNER_B, remote=INNER_A, addresses=["192.168.2.254/24"])
+    assert on_a.host.ping("192.168.2.254") == 3
+    on_a.kill()
+    on_a.start()
+    assert metric(on_a, "tunneld_kernel_changes_total") == [0]
+    assert on_a.host.ping("192.168.2.254") == 3
+    for daemon in both_ends:
+        assert daemon.delete("inner").status == 204
+    assert on_a.host.ping(INNER_B) == 3
 
 
 def test_a_named_underlay_is_the_way_whatever_the_routes_say(two_daemons):

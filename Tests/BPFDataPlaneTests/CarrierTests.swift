@@ -1,0 +1,108 @@
+import CBPF
+import Netlink
+import Testing
+import Tunnels
+
+@testable import BPFDataPlane
+@testable import KernelDataPlane
+
+/// Tunnels as the data plane makes them, on a host whose link is `near`.
+@Suite struct CarrierTests {
+    let trial: Trial
+    let plane: KernelDataPlane
+
+    init() throws {
+        trial = try Trial()
+        try trial.veth()
+        let address = Address(IPv4(rawValue: Self.local.bits), prefixLength: 16, interface: 20)
+        for request in [.setLink(20, LinkChange(up: true)), .addAddress(address)] as [Request] {
+            try trial.socket.execute(request)
+        }
+        plane = try Self.start(trial)
+    }
+
+    static func start(_ trial: Trial) throws -> KernelDataPlane {
+        try trial.namespace.run {
+            try BPFDataPlane(host: HostFiles(), changes: ChangeCounter(), watch: HostWatch()).plane
+        }
+    }
+
+    static let local = IPv4Address(172, 16, 16, 22)
+
+    func tunnel(_ name: String, remote: UInt8 = 62) throws -> Tunnel {
+        var generator = SystemRandomNumberGenerator()
+        var definition = TunnelDefinition(
+            name: try InterfaceName(name), remote: IPv4Address(172, 16, 1, remote))
+        definition.local = Self.local
+        let now = Timestamp(milliseconds: 0)
+        return Tunnel(
+            id: TunnelID(at: now, using: &generator), definition: definition, revision: 1, createdAt: now,
+            updatedAt: now)
+    }
+
+    func create(_ tunnel: Tunnel) throws -> TunnelPlan {
+        try plan(for: tunnel, in: ObservedState(links: []))
+    }
+
+    @discardableResult
+    func apply(_ plans: TunnelPlan..., by plane: KernelDataPlane? = nil) throws -> [AppliedLink?] {
+        // Devices are made where the thread is.
+        try trial.namespace.run { (plane ?? self.plane).apply(plans) }.map { try $0.get() }
+    }
+
+    func delete(_ tunnel: Tunnel, _ link: AppliedLink) -> TunnelPlan {
+        .delete(tunnel.id, name: tunnel.name.text, ifindex: link.ifindex)
+    }
+
+    @Test(arguments: ["tun_a", "tun_b"])
+    func whatIsDeletedGivesWayInTheSameBatch(name: String) throws {
+        let former = try tunnel("tun_a")
+        let link = try #require(try apply(create(former))[0])
+        let made = try apply(create(tunnel(name)), delete(former, link))
+        let other = try #require(made[0])
+        #expect(try trial.socket.links(kind: "tun").map { Int32($0.index) } == [other.ifindex])
+    }
+
+    @Test func aLinkThatSomebodyDeletedHoldsNoEndpoints() throws {
+        let tunnel = try tunnel("tun_a")
+        let link = try #require(try apply(create(tunnel))[0])
+        try trial.socket.execute(.deleteLink(UInt32(link.ifindex)))
+        let made = try #require(try apply(create(tunnel))[0])
+        #expect(made.ifindex != link.ifindex)
+        _ = try plane.observe(for: [tunnel])
+        // They are the new link's, and stay that.
+        #expect(throws: TunnelProblem.self) { try apply(create(self.tunnel("tun_b"))) }
+    }
+
+    /// As a kill leaves them between two writes.
+    @Test func endpointsThatNoTunnelHasAreFree() throws {
+        let (first, second) = (try tunnel("tun_a"), try tunnel("tun_b", remote: 63))
+        let link = try #require(try apply(create(first))[0])
+        let endpoints = try trial.namespace.run { try Takeover(trial.socket).programs().endpoints }
+        var stale = try #require(try endpoints.entries().first?.key)
+        for (remote, index) in [(63, UInt32(link.ifindex)), (64, UInt32(link.ifindex) + 1)] as [(UInt8, UInt32)] {
+            stale.remote = IPv4Address(172, 16, 1, remote).bits.bigEndian
+            try endpoints.set(index, for: stale)
+        }
+        let next = try Self.start(trial)
+        #expect(try endpoints.entries().map(\.value) == [UInt32(link.ifindex)])
+        _ = try next.observe(for: [first])
+        try apply(create(second), by: next)
+        #expect(try endpoints.entries().count == 2)
+    }
+
+    @Test func whatWasLearntOfOneWayIsForgottenOnAnother() throws {
+        var tunnel = try tunnel("tun_a")
+        let link = try #require(try apply(create(tunnel))[0])
+        let index = UInt32(link.ifindex)
+        let states = try trial.namespace.run { try Takeover(trial.socket).programs().states }
+        try states.set(tun_state(path_mtu_expires_ns: .max, path_mtu: 600, next_id: 5), for: index)
+
+        tunnel.definition.ttl = .fixed(9)
+        try apply(plan(for: tunnel, in: plane.observe(for: [tunnel])))
+        #expect(try states.value(of: index)?.path_mtu == 600)
+        tunnel.definition.remote = IPv4Address(172, 16, 1, 63)
+        try apply(plan(for: tunnel, in: plane.observe(for: [tunnel])))
+        #expect(try states.value(of: index)?.path_mtu == 0)
+    }
+}
