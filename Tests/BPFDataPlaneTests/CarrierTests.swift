@@ -13,12 +13,16 @@ import Tunnels
 
     init() throws {
         trial = try Trial()
+        try Self.addUnderlay(trial)
+        plane = try Self.start(trial)
+    }
+
+    static func addUnderlay(_ trial: Trial) throws {
         try trial.veth()
-        let address = Address(IPv4(rawValue: Self.local.bits), prefixLength: 16, interface: 20)
+        let address = Address(IPv4(rawValue: local.bits), prefixLength: 16, interface: 20)
         for request in [.setLink(20, LinkChange(up: true)), .addAddress(address)] as [Request] {
             try trial.socket.execute(request)
         }
-        plane = try Self.start(trial)
     }
 
     static func start(_ trial: Trial) throws -> KernelDataPlane {
@@ -104,5 +108,25 @@ import Tunnels
         tunnel.definition.remote = IPv4Address(172, 16, 1, 63)
         try apply(plan(for: tunnel, in: plane.observe(for: [tunnel])))
         #expect(try states.value(of: index)?.path_mtu == 0)
+    }
+
+    /// As one that is moved to another network namespace and back.
+    @Test func aNamedUnderlayThatComesBackGetsItsProgramAgain() throws {
+        var tunnel = try tunnel("tun_a")
+        tunnel.definition.underlay = try InterfaceName("near")
+        let near = try #require(try trial.socket.execute(.readLink(20)).first?.link)
+        try apply(plan(for: tunnel, in: ObservedState(links: [ObservedLink(near)])))
+        _ = try plane.observe(for: [tunnel])
+        #expect(try trial.socket.filters(interface: 20, parent: .ingress).count == 1)
+        try trial.socket.execute(.deleteLink(20))
+        _ = try plane.observe(for: [tunnel])
+        try Self.addUnderlay(trial)
+        _ = try plane.observe(for: [tunnel])
+        #expect(try trial.socket.filters(interface: 20, parent: .ingress).count == 1)
+    }
+
+    @Test func whetherProgramsCanWorkIsFoundOutWhileAnotherDoes() throws {
+        try trial.tun("tunneld-trial", KernelDataPlane.firstIndex - 1)
+        #expect(try trial.namespace.run { BPFDataPlane.obstacle() } == nil)
     }
 }
