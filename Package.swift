@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "TunnelStore", dependencies: ["Tunnels", "Migrations", grdb], swiftSettings: strict),
         .target(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
-            resources: [.embedInCode("m0001_init.sql")], swiftSettings: strict),
+            resources: [.embedInCode("m0001_init.sql"), .embedInCode("m0002_desired_state.sql")], swiftSettings: strict),
         .target(name: "Reconciler", dependencies: ["Tunnels", "TunnelStore", log], swiftSettings: strict),
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
         .target(

@@ -6,7 +6,8 @@ public struct Migration: Sendable {
 
     /// All of them in their order. A released one is never changed: add the next instead.
     public static let all = [
-        Migration(name: "m0001_init", sql: text(PackageResources.m0001_init_sql))
+        Migration(name: "m0001_init", sql: text(PackageResources.m0001_init_sql)),
+        Migration(name: "m0002_desired_state", sql: text(PackageResources.m0002_desired_state_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

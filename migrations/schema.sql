@@ -33,6 +33,9 @@ CREATE TABLE tunnel (
     revision INTEGER NOT NULL CHECK (revision >= 1),
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    -- What is done when somebody else changes the tunnel's link: repair it, tell, or take the change over.
+    drift_policy TEXT NOT NULL DEFAULT 'enforce'
+        CHECK (drift_policy = 'enforce' OR drift_policy = 'alert' OR drift_policy = 'adopt'),
     CONSTRAINT local_is_not_remote CHECK (local <> remote),
     CONSTRAINT underlay_is_another_link CHECK (underlay <> name),
     CONSTRAINT fixed_ttl_needs_pmtudisc CHECK (ttl IS NULL OR pmtudisc = 1)
@@ -77,9 +80,9 @@ CREATE TABLE tunnel_epoch (
     epoch INTEGER NOT NULL CHECK (epoch >= 2)
 ) STRICT, WITHOUT ROWID;
 
--- What happened, and who did it. Rows outlive their tunnel or token, so nothing is referenced. Ids are cursors of
--- streams and are never given twice: the latest row is never removed. (AUTOINCREMENT would ensure the same with one
--- more page to write in each transaction; so would a table of its own for who did what.)
+-- What happened, and who did it; of a tunnel with its labels as they were. Rows outlive what they are of, so nothing is
+-- referenced. Ids are cursors of streams and are never given twice: the latest row is never removed. (AUTOINCREMENT
+-- would ensure the same with one more page to write in each transaction; so would a table of its own for who did what.)
 CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
@@ -90,14 +93,81 @@ CREATE TABLE event (
     tunnel_name TEXT,
     revision INTEGER CHECK (revision >= 1),
     token_id INTEGER,
+    checkpoint_id TEXT,
+    -- A JSON object of strings; NULL for none.
+    labels TEXT CHECK (labels IS NULL OR json_valid(labels)),
     detail TEXT CHECK (detail IS NULL OR json_valid(detail)),
-    CONSTRAINT of_a_tunnel_or_a_token CHECK (
-        CASE WHEN token_id IS NULL
-            THEN tunnel_id IS NOT NULL AND tunnel_name IS NOT NULL AND revision IS NOT NULL
-            ELSE tunnel_id IS NULL AND tunnel_name IS NULL AND revision IS NULL
-        END
+    CONSTRAINT of_at_most_one_subject CHECK (
+        (tunnel_id IS NOT NULL) + (token_id IS NOT NULL) + (checkpoint_id IS NOT NULL) <= 1
+        AND (tunnel_id IS NULL) = (tunnel_name IS NULL) AND (tunnel_id IS NULL) = (revision IS NULL)
     )
 ) STRICT;
+
+-- Each difference that somebody else made, once. Rows outlive their tunnel.
+CREATE TABLE drift (
+    id INTEGER PRIMARY KEY,
+    tunnel_id TEXT NOT NULL,
+    -- The definition's field, or what of the link it was: 'link', 'programs'.
+    field TEXT NOT NULL CHECK (field <> ''),
+    desired TEXT NOT NULL,
+    observed TEXT NOT NULL,
+    found_at INTEGER NOT NULL,
+    -- Who did it, where the kernel told and the process still was.
+    pid INTEGER CHECK (pid > 0),
+    program TEXT CHECK (program <> ''),
+    -- How it ended: 'repaired', 'adopted', 'withdrawn' (it went back by itself) or 'superseded' (by a write, or by
+    -- another drift of the same field). NULL while it is open.
+    outcome TEXT CHECK (outcome <> ''),
+    closed_at INTEGER,
+    CONSTRAINT closed_with_an_outcome CHECK ((outcome IS NULL) = (closed_at IS NULL)),
+    CONSTRAINT a_program_has_a_pid CHECK (program IS NULL OR pid IS NOT NULL)
+) STRICT;
+
+CREATE INDEX drift_of_tunnel ON drift (tunnel_id, id);
+
+-- A former state that is kept until a change is confirmed.
+CREATE TABLE checkpoint (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36 AND id NOT GLOB '*[^0-9a-f-]*'),
+    created_at INTEGER NOT NULL,
+    -- When all goes back unless it is confirmed.
+    deadline INTEGER NOT NULL,
+    actor TEXT NOT NULL CHECK (actor <> ''),
+    -- Confirmed by itself when this address answers through this tunnel; NULL where only a client confirms.
+    probe_address INTEGER CHECK (probe_address BETWEEN 0 AND 0xffffffff),
+    probe_tunnel_id TEXT,
+    outcome TEXT CHECK (outcome = 'confirmed' OR outcome = 'reverted'),
+    ended_at INTEGER,
+    CONSTRAINT a_probe_goes_through_a_tunnel CHECK ((probe_address IS NULL) = (probe_tunnel_id IS NULL)),
+    CONSTRAINT ended_with_an_outcome CHECK ((outcome IS NULL) = (ended_at IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- One at a time.
+CREATE UNIQUE INDEX checkpoint_pending ON checkpoint (outcome IS NULL) WHERE outcome IS NULL;
+
+CREATE TABLE checkpoint_tunnel (
+    checkpoint_id TEXT NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
+    tunnel_id TEXT NOT NULL,
+    -- The tunnel as it was, as JSON; NULL where there was none.
+    former TEXT CHECK (former IS NULL OR json_valid(former)),
+    PRIMARY KEY (checkpoint_id, tunnel_id)
+) STRICT, WITHOUT ROWID;
+
+-- Answers to writes that had an Idempotency-Key, to be given again.
+CREATE TABLE answer (
+    -- Whose key it is, as an event's actor.
+    actor TEXT NOT NULL CHECK (actor <> ''),
+    key TEXT NOT NULL CHECK (key <> ''),
+    -- SHA-256 of method, path and body.
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    at INTEGER NOT NULL,
+    status INTEGER NOT NULL CHECK (status BETWEEN 200 AND 599),
+    -- A JSON array of names and values.
+    headers TEXT NOT NULL CHECK (json_valid(headers)),
+    body BLOB NOT NULL,
+    PRIMARY KEY (actor, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX answer_at ON answer (at);
 
 -- Revoked tokens stay, so that an event's token_id can be read.
 CREATE TABLE token (

@@ -32,7 +32,7 @@ extension Reconciler {
     }
 
     func event(_ kind: Event.Kind, of tunnel: Tunnel, at time: Timestamp) -> Event {
-        Event(at: time, kind: kind, subject: .init(tunnel))
+        Event(at: time, kind: kind, tunnel: tunnel)
     }
 
     /// Notes in the status what somebody else changed. Bringing up what was never up isn't drift, nor is following

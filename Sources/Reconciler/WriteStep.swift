@@ -56,7 +56,7 @@ extension Reconciler {
         _ kind: Event.Kind, of tunnel: Tunnel, by author: String, in transaction: inout Transaction
     ) throws(Refusal) {
         do throws(StoreError) {
-            try transaction.record(Event(at: batchTime, kind: kind, subject: .init(tunnel), actor: author))
+            try transaction.record(Event(at: batchTime, kind: kind, tunnel: tunnel, actor: author))
         } catch {
             throw .storage(error)
         }

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import GRDB
 public import Tunnels
 
@@ -20,6 +21,8 @@ public struct Event: Hashable, Sendable {
     public enum Subject: Hashable, Sendable {
         case tunnel(TunnelID, name: InterfaceName, revision: Int64)
         case token(id: Int64)
+        case checkpoint(id: String)
+        case host
     }
 
     public let at: Timestamp
@@ -27,42 +30,55 @@ public struct Event: Hashable, Sendable {
     public let subject: Subject
     /// Who asked for it, as the server names callers: a user of the socket, a token. nil where nobody did.
     public let actor: String?
+    /// The tunnel's, as they were.
+    public let labels: [String: String]
     /// A JSON document, or nil.
     public let detail: String?
 
-    public init(at: Timestamp, kind: Kind, subject: Subject, actor: String? = nil, detail: String? = nil) {
+    public init(
+        at: Timestamp, kind: Kind, subject: Subject, actor: String? = nil, labels: [String: String] = [:],
+        detail: String? = nil
+    ) {
         self.at = at
         self.kind = kind
         self.subject = subject
         self.actor = actor
+        self.labels = labels
         self.detail = detail
     }
 }
 
-extension Event.Subject {
-    public init(_ tunnel: Tunnel) {
-        self = .tunnel(tunnel.id, name: tunnel.name, revision: tunnel.revision)
+extension Event {
+    /// Of a tunnel as it is at the time.
+    public init(at: Timestamp, kind: Kind, tunnel: Tunnel, actor: String? = nil, detail: String? = nil) {
+        let subject = Subject.tunnel(tunnel.id, name: tunnel.name, revision: tunnel.revision)
+        self.init(at: at, kind: kind, subject: subject, actor: actor, labels: tunnel.definition.labels, detail: detail)
     }
 }
 
 extension Event {
+    /// What ``insert(_:)`` writes and ``init(row:)`` reads, after the id.
+    static let columns = "at, type, actor, tunnel_id, tunnel_name, revision, token_id, checkpoint_id, labels, detail"
+
     func insert(_ database: Database) throws -> Int64 {
-        let sql = """
-            INSERT INTO event (at, type, actor, tunnel_id, tunnel_name, revision, token_id, detail)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """
-        let arguments: StatementArguments =
-            switch subject {
-            case .tunnel(let id, let name, let revision):
-                [at.milliseconds, kind.rawValue, actor, id.text, name.text, revision, nil, detail]
-            case .token(let id):
-                [at.milliseconds, kind.rawValue, actor, nil, nil, nil, id, detail]
-            }
-        try database.cachedStatement(sql: sql).execute(arguments: arguments)
+        let sql = "INSERT INTO event (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        var tunnel: (id: String, name: String, revision: Int64)?
+        var token: Int64?
+        var checkpoint: String?
+        switch subject {
+        case .tunnel(let id, let name, let revision): tunnel = (id.text, name.text, revision)
+        case .token(let id): token = id
+        case .checkpoint(let id): checkpoint = id
+        case .host: break
+        }
+        try database.cachedStatement(sql: sql).execute(arguments: [
+            at.milliseconds, kind.rawValue, actor, tunnel?.id, tunnel?.name, tunnel?.revision, token, checkpoint,
+            try encodedLabels(), detail,
+        ])
         return database.lastInsertedRowID
     }
 
-    /// - Parameter row: id, at, type, actor, tunnel_id, tunnel_name, revision, token_id, detail.
+    /// - Parameter row: id, then ``columns``.
     init(row: Row) throws {
         guard let kind = Kind(rawValue: try row.decode(atIndex: 2)) else {
             throw UnreadableRow("a type of event that isn't known")
@@ -70,13 +86,27 @@ extension Event {
         let subject: Subject =
             if let token = try row.decode(Int64?.self, atIndex: 7) {
                 .token(id: token)
+            } else if let checkpoint = try row.decode(String?.self, atIndex: 8) {
+                .checkpoint(id: checkpoint)
+            } else if try row.decode(String?.self, atIndex: 4) == nil {
+                .host
             } else {
                 .tunnel(
                     try row.tunnelID(at: 4), name: try row.interfaceName(at: 5),
                     revision: try row.decode(atIndex: 6))
             }
+        let labels = try row.decode(String?.self, atIndex: 9).map {
+            try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+        }
         self.init(
             at: Timestamp(milliseconds: try row.decode(atIndex: 1)), kind: kind, subject: subject,
-            actor: try row.decode(atIndex: 3), detail: try row.decode(atIndex: 8))
+            actor: try row.decode(atIndex: 3), labels: labels ?? [:], detail: try row.decode(atIndex: 10))
+    }
+
+    private func encodedLabels() throws -> String? {
+        guard !labels.isEmpty else { return nil }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(labels), as: UTF8.self)
     }
 }

@@ -8,10 +8,7 @@ extension TunnelStore {
     ///   - limit: how many at most.
     public func events(after id: Int64, limit: Int) throws(StoreError) -> [(id: Int64, event: Event)] {
         try access { database in
-            let sql = """
-                SELECT id, at, type, actor, tunnel_id, tunnel_name, revision, token_id, detail FROM event
-                WHERE id > ? ORDER BY id LIMIT ?
-                """
+            let sql = "SELECT id, \(Event.columns) FROM event WHERE id > ? ORDER BY id LIMIT ?"
             let rows = try Row.fetchCursor(
                 database.cachedStatement(sql: sql), arguments: [id, max(limit, 0)])
             return try Array(rows.map { (id: try $0.decode(atIndex: 0), event: try Event(row: $0)) })

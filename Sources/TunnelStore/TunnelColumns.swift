@@ -10,6 +10,7 @@ extension Tunnel {
             definition.remote.bits, definition.mtu, definition.ttl.column, definition.tos.column,
             definition.pmtudisc, definition.underlay?.text, definition.fwmark, definition.enabled,
             definition.comment, revision, updatedAt.milliseconds, createdAt.milliseconds,
+            definition.driftPolicy.rawValue,
         ]
     }
 
@@ -17,9 +18,13 @@ extension Tunnel {
         guard let kind = TunnelKind(rawValue: try row.decode(atIndex: 2)) else {
             throw UnreadableRow("a kind of tunnel that isn't known")
         }
+        guard let driftPolicy = DriftPolicy(rawValue: try row.decode(atIndex: 16)) else {
+            throw UnreadableRow("a drift policy that isn't known")
+        }
         var definition = TunnelDefinition(
             name: try row.interfaceName(at: 1), remote: IPv4Address(bits: try row.decode(atIndex: 4)))
         definition.kind = kind
+        definition.driftPolicy = driftPolicy
         definition.local = try row.decode(UInt32?.self, atIndex: 3).map(IPv4Address.init(bits:))
         definition.mtu = try row.decode(atIndex: 5)
         definition.ttl = HeaderField(column: try row.decode(atIndex: 6))

@@ -71,7 +71,7 @@ extension TunnelRows {
         var lists = try TunnelListCursors(database)
         let sql = """
             SELECT id, name, kind, local, remote, mtu, ttl, tos, pmtudisc, underlay, fwmark, enabled,
-                comment, revision, updated_at, created_at
+                comment, revision, updated_at, created_at, drift_policy
             FROM tunnel ORDER BY id
             """
         let rows = try Row.fetchCursor(database, sql: sql)

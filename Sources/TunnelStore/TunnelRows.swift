@@ -59,15 +59,15 @@ struct TunnelRows {
 
     private static let insertTunnel = """
         INSERT INTO tunnel (id, name, kind, local, remote, mtu, ttl, tos, pmtudisc, underlay, fwmark, enabled,
-            comment, revision, updated_at, created_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+            comment, revision, updated_at, created_at, drift_policy)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
         """
 
     /// Takes the same arguments; ?16, when it was created, stays as it is.
     private static let updateTunnel = """
         UPDATE tunnel SET name = ?2, kind = ?3, local = ?4, remote = ?5, mtu = ?6, ttl = ?7, tos = ?8,
             pmtudisc = ?9, underlay = ?10, fwmark = ?11, enabled = ?12, comment = ?13, revision = ?14,
-            updated_at = ?15
+            updated_at = ?15, drift_policy = ?17
         WHERE id = ?1 AND ?16 IS NOT NULL
         """
 }

@@ -53,6 +53,7 @@ public struct TunnelDefinition: Hashable, Sendable {
     public var fwmark: UInt32?
     /// Whether the link is up. A tunnel switched off keeps its link, addresses and counters.
     public var enabled = true
+    public var driftPolicy = DriftPolicy.enforce
     public var labels: [String: String] = [:]
     public var comment = ""
 

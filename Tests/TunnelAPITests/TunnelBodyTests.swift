@@ -26,7 +26,8 @@ import Tunnels
              "addresses": ["192.168.1.1/24", "10.0.0.1 peer 10.0.0.2/32"],
              "routes": [{"to": "10.20.0.0/16", "metric": 100}, {"to": "0.0.0.0/0"}],
              "mtu": 1400.0, "ttl": 64, "tos": 8, "pmtudisc": true, "underlay": "eth0", "fwmark": 4294967295,
-             "enabled": false, "labels": {"site": "a", "x/y": ""}, "comment": "über", "revision": 3}
+             "enabled": false, "drift_policy": "alert", "labels": {"site": "a", "x/y": ""}, "comment": "über",
+             "revision": 3}
             """)
         var expected = TunnelDefinition(name: try InterfaceName("tun_a"), remote: IPv4Address(172, 16, 1, 62))
         expected.local = IPv4Address(172, 16, 16, 22)
@@ -45,6 +46,7 @@ import Tunnels
         expected.underlay = try InterfaceName("eth0")
         expected.fwmark = .max
         expected.enabled = false
+        expected.driftPolicy = .alert
         expected.labels = ["site": "a", "x/y": ""]
         expected.comment = "über"
         #expect(body.definition == expected)

@@ -16,7 +16,8 @@ import Tunnels
         #expect(
             text(view) == """
                 {"name":"tun_a","kind":"ipip","local":null,"remote":"172.16.1.62","addresses":[],"routes":[],"mtu":null,\
-                "ttl":"inherit","tos":"inherit","pmtudisc":true,"underlay":null,"fwmark":null,"enabled":true,"labels":{},\
+                "ttl":"inherit","tos":"inherit","pmtudisc":true,"underlay":null,"fwmark":null,"enabled":true,\
+                "drift_policy":"enforce","labels":{},\
                 "comment":"","id":"018f0000-0000-7000-8000-000000000001","revision":3,\
                 "created_at":"2026-01-02T03:04:05.678Z","updated_at":"2026-01-02T03:04:06.678Z",\
                 "status":{"state":"pending","data_plane":"kernel","ifindex":null,"mtu":null,"reconciled_at":null,\

@@ -23,10 +23,16 @@ import Tunnels
     @Test func eventsComeBackAsTheyWere() throws {
         let tunnel = Event.Subject.tunnel(try id(4), name: try name("gone"), revision: 7)
         let events = Event.Kind.allCases.map { kind in
-            Event(
-                at: later, kind: kind,
-                subject: kind == .tokenCreated || kind == .tokenRevoked ? .token(id: 9) : tunnel,
-                actor: kind == .drifted ? nil : "token:3",
+            let subject: Event.Subject =
+                switch kind {
+                case .tokenCreated, .tokenRevoked: .token(id: 9)
+                case .up: .checkpoint(id: "c")
+                case .down: .host
+                default: tunnel
+                }
+            return Event(
+                at: later, kind: kind, subject: subject, actor: kind == .drifted ? nil : "token:3",
+                labels: kind == .updated ? ["site": "a", "\"": "é"] : [:],
                 detail: kind == .failed ? #"{"errno":17,"kernel_message":"é"}"# : nil)
         }
         let ids = try store.write { (transaction) throws in try events.map { try transaction.record($0) } }
@@ -61,7 +67,7 @@ import Tunnels
 
     @Test func aDetailThatIsNoJSONEndsTheTransaction() throws {
         let tunnel = try tunnel(1)
-        let bad = Event(at: now, kind: .failed, subject: .init(tunnel), detail: "{")
+        let bad = Event(at: now, kind: .failed, tunnel: tunnel, detail: "{")
         let error = #expect(throws: WriteError<StoreError>.self) {
             try store.write { (transaction) throws(StoreError) in
                 _ = transaction.attempt { (t) throws(Refusal) in try t.insert(tunnel) }

@@ -157,7 +157,7 @@ import Tunnels
             try? FileManager.default.removeItem(atPath: path)
             _ = try makeDatabase {
                 let tunnel = try tunnel(1)
-                let event = Event(at: now, kind: .up, subject: .init(tunnel))
+                let event = Event(at: now, kind: .up, tunnel: tunnel)
                 try $0.write { (transaction) throws(StoreError) in _ = try transaction.record(event) }
             }
             let queue = try DatabaseQueue(path: path)

@@ -64,6 +64,7 @@ func fullTunnel(_ number: Int) throws -> Tunnel {
         $0.underlay = try name("eth0.100")
         $0.fwmark = .max
         $0.enabled = false
+        $0.driftPolicy = .adopt
         $0.labels = ["site": "a", "ä": "ö", "empty": ""]
         $0.comment = "it's \"quoted\"; 日本"
     }

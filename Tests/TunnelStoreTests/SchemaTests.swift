@@ -82,6 +82,7 @@ import Tunnels
         "UPDATE tunnel SET underlay = 'lo'",
         "UPDATE tunnel SET kind = 'gre'",
         "UPDATE tunnel SET enabled = 2",
+        "UPDATE tunnel SET drift_policy = 'ignore'",
         "UPDATE tunnel SET pmtudisc = NULL",
         "UPDATE tunnel SET remote = 'x'",
         "UPDATE tunnel SET remote = 4294967296",
@@ -96,9 +97,17 @@ import Tunnels
         "UPDATE tunnel_route SET metric = 4294967296",
         "INSERT INTO event (at, type, tunnel_id, tunnel_name, revision, detail) VALUES (1, 'x', 'y', 'z', 1, '{')",
         "INSERT INTO event (at, type, token_id, actor) VALUES (1, 'x', 1, '')",
-        "INSERT INTO event (at, type, actor) VALUES (1, 'x', 'y')",
+        "INSERT INTO event (at, type, token_id, checkpoint_id) VALUES (1, 'x', 1, 'y')",
+        "INSERT INTO event (at, type, tunnel_name, revision) VALUES (1, 'x', 'y', 1)",
+        "INSERT INTO event (at, type, labels) VALUES (1, 'x', '{')",
         "INSERT INTO event (at, type, tunnel_id, tunnel_name, revision, token_id) VALUES (1, 'x', 'y', 'z', 1, 1)",
         "INSERT INTO event (at, type, tunnel_id, tunnel_name) VALUES (1, 'x', 'y', 'z')",
+        "INSERT INTO drift (tunnel_id, field, desired, observed, found_at, program) VALUES ('x', 'y', '', '', 1, 'ip')",
+        "INSERT INTO drift (tunnel_id, field, desired, observed, found_at, outcome) VALUES ('x', 'y', '', '', 1, 'z')",
+        "INSERT INTO checkpoint (id, created_at, deadline, actor) VALUES ('x', 1, 2, 'y')",
+        "INSERT INTO checkpoint_tunnel (checkpoint_id, tunnel_id) VALUES ('none', 'y')",
+        "INSERT INTO answer VALUES ('a', 'k', zeroblob(31), 1, 201, '[]', x'')",
+        "INSERT INTO answer VALUES ('a', '', zeroblob(32), 1, 201, '[]', x'')",
         "INSERT INTO token (name, scope, digest, created_at) VALUES ('', 'root', zeroblob(32), 1)",
         "INSERT INTO token (name, scope, digest, created_at) VALUES ('', 'read', zeroblob(31), 1)",
     ])
@@ -124,7 +133,10 @@ import Tunnels
         }
         let store = try TunnelStore(path: directory.database)
         #expect(try schema(store.queue) == schema(TunnelStore.inMemory().queue))
-        #expect(try store.tunnels() == [try tunnel(1), try fullTunnel(2)])
+        var second = try fullTunnel(2)
+        // Version 1 had none.
+        second.definition.driftPolicy = .enforce
+        #expect(try store.tunnels() == [try tunnel(1), second])
         let subject = Event.Subject.tunnel(try id(1), name: try name("tun_1"), revision: 1)
         #expect(
             try store.events(after: 0, limit: 10).map(\.event) == [

@@ -15,7 +15,7 @@ import Tunnels
     }
 
     private func event(_ tunnel: Tunnel, _ kind: Event.Kind = .created) -> Event {
-        Event(at: now, kind: kind, subject: .init(tunnel), actor: "uid:0")
+        Event(at: now, kind: kind, tunnel: tunnel, actor: "uid:0")
     }
 
     struct Stop: Error, Equatable {}

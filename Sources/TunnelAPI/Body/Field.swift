@@ -51,6 +51,15 @@ enum Field {
         return kind
     }
 
+    static func driftPolicy(_ value: JSONValue) throws(FieldError) -> DriftPolicy {
+        let text = try text(value)
+        guard let policy = DriftPolicy(rawValue: text) else {
+            let known = DriftPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .value("\(quoted(text)) isn't a drift policy; give one of \(known).")
+        }
+        return policy
+    }
+
     /// `"inherit"` or a number.
     static func header(_ value: JSONValue, range: String) throws(FieldError) -> HeaderField {
         switch value {

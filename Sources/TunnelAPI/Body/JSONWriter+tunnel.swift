@@ -34,6 +34,7 @@ extension JSONWriter {
         member("underlay", definition.underlay?.text)
         member("fwmark", definition.fwmark)
         member("enabled", definition.enabled)
+        member("drift_policy", definition.driftPolicy.rawValue)
         object("labels") { writer in
             for (key, value) in definition.labels.sorted(by: { $0.key < $1.key }) {
                 writer.key(escaping: key)

@@ -9,7 +9,7 @@ struct TunnelBody {
     /// In the order of answers.
     static let fields = [
         "name", "kind", "local", "remote", "addresses", "routes", "mtu", "ttl", "tos", "pmtudisc", "underlay",
-        "fwmark", "enabled", "labels", "comment",
+        "fwmark", "enabled", "drift_policy", "labels", "comment",
     ]
     /// What the server adds. Passed over, so that a tunnel as it was read, with a change, can be sent back.
     static let serverFields = ["id", "created_at", "updated_at", "status"]
@@ -100,6 +100,7 @@ struct TunnelBody {
 
     private static func readRest(_ object: inout ObjectReader, into definition: inout TunnelDefinition) {
         object.read("enabled", into: &definition.enabled, Field.boolean)
+        object.read("drift_policy", into: &definition.driftPolicy, Field.driftPolicy)
         object.read("comment", into: &definition.comment, Field.text)
         let labels = object.optional("labels") { (value) throws(FieldError) in
             guard case .object(let labels) = value else {
