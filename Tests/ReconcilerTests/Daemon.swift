@@ -50,7 +50,8 @@ struct Daemon {
 
     @discardableResult
     func apply(
-        _ definitions: [TunnelDefinition], prune: Bool = false, scope: TunnelSet.Scope? = nil, if revisions: [Int64]? = nil,
+        _ definitions: [TunnelDefinition], prune: Bool = false, scope: TunnelSet.Scope? = nil,
+        if revisions: [Int64]? = nil,
         isDryRun: Bool = false
     ) async -> Result<ApplyOutcome, WriteRefusal> {
         let set = TunnelSet(definitions.map { TunnelSet.Item($0) }, scope: scope, isPruning: prune)
