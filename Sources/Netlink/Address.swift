@@ -123,16 +123,16 @@ extension NetlinkSocket {
 
     /// Folds all IPv4 addresses, or those of one link, into a value.
     ///
-    /// - Parameter initial: begun with again when the kernel says that the dump was inconsistent.
+    /// - Parameter initial: asked for again when the kernel says that the dump was inconsistent.
     public func addresses<Result>(
-        interface: UInt32? = nil, into initial: Result, _ body: (inout Result, Address) -> Void
+        interface: UInt32? = nil, into initial: @autoclosure () -> Result, _ body: (inout Result, Address) -> Void
     ) throws(NetlinkError) -> Result {
         let filter = MessageWriter(
             ifaddrmsg(
                 ifa_family: UInt8(AF_INET), ifa_prefixlen: 0, ifa_flags: 0, ifa_scope: 0,
                 ifa_index: interface ?? 0))
         let request = Request("read the addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, filter)
-        return try dump(request, answer: RTM_NEWADDR, into: initial) { (result, payload) throws(Malformed) in
+        return try dump(request, answer: RTM_NEWADDR, into: initial()) { (result, payload) throws(Malformed) in
             let address = try Address(payload)
             // A kernel before 4.20 answers with all.
             if interface == nil || address.interface == interface { body(&result, address) }
