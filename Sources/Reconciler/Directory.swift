@@ -83,6 +83,15 @@ public final class Directory: Sendable {
         state.withLock { $0.sorted.count }
     }
 
+    /// Makes room for so many, so that it needn't grow step by step.
+    func reserve(_ count: Int) {
+        state.withLock { state in
+            state.sorted.reserveCapacity(count)
+            state.byName.reserveCapacity(count)
+            state.byID.reserveCapacity(count)
+        }
+    }
+
     /// Shows a newer view in the place of the tunnel's former one.
     func publish(_ view: TunnelView) {
         state.withLock { state in
