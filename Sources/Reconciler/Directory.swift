@@ -9,6 +9,8 @@ public final class Directory: Sendable {
         var sorted: [TunnelView] = []
         var byName: [String: TunnelView] = [:]
         var byID: [TunnelID: TunnelView] = [:]
+        /// Counts the changes.
+        var version = 0
 
         /// The first position whose name isn't before `name`.
         func position(of name: InterfaceName) -> Int {
@@ -51,6 +53,16 @@ public final class Directory: Sendable {
         state.withLock { $0.sorted }
     }
 
+    /// Another one whenever a view changed.
+    var version: Int {
+        state.withLock { $0.version }
+    }
+
+    /// All views and the version that they are.
+    var versioned: (views: [TunnelView], version: Int) {
+        state.withLock { ($0.sorted, $0.version) }
+    }
+
     /// At most `limit` views whose names follow `name` and that `matches` accepts, by name, and whether more follow.
     public func page(
         after name: InterfaceName?, limit: Int, where matches: (TunnelView) -> Bool
@@ -71,9 +83,19 @@ public final class Directory: Sendable {
         state.withLock { $0.sorted.count }
     }
 
+    /// Makes room for so many, so that it needn't grow step by step.
+    func reserve(_ count: Int) {
+        state.withLock { state in
+            state.sorted.reserveCapacity(count)
+            state.byName.reserveCapacity(count)
+            state.byID.reserveCapacity(count)
+        }
+    }
+
     /// Shows a newer view in the place of the tunnel's former one.
     func publish(_ view: TunnelView) {
         state.withLock { state in
+            state.version += 1
             let name = view.tunnel.name
             if let former = state.byID[view.tunnel.id] {
                 if former.tunnel.name == name {
@@ -90,6 +112,7 @@ public final class Directory: Sendable {
 
     func remove(_ id: TunnelID) {
         state.withLock { state in
+            state.version += 1
             if let view = state.byID[id] { state.remove(view) }
         }
     }

@@ -80,6 +80,9 @@ public actor Reconciler {
         let began = timing.uptime()
         self.armMonitor = armMonitor
         let epochs = try store.epochs()
+        let count = try store.tunnelCount()
+        managed.reserve(count)
+        directory.reserve(count)
         try store.forEachTunnel { tunnel in
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
@@ -190,6 +193,6 @@ public actor Reconciler {
     /// Keeps and publishes what became of a tunnel.
     func settle(_ entry: Managed) {
         managed[entry.tunnel.id] = entry
-        directory.publish(TunnelView(tunnel: entry.tunnel, status: entry.status))
+        if let view = managed.view(entry.tunnel.id) { directory.publish(view) }
     }
 }

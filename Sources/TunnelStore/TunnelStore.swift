@@ -61,6 +61,10 @@ public final class TunnelStore: Sendable {
         return tunnels
     }
 
+    public func tunnelCount() throws(StoreError) -> Int {
+        try access { try Int.fetchOne($0, sql: "SELECT count(*) FROM tunnel") ?? 0 }
+    }
+
     /// Gives all tunnels one by one, by id.
     ///
     /// - Parameter body: mustn't use the store.
