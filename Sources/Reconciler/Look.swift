@@ -37,6 +37,7 @@ extension Reconciler {
             guard findings.contains(where: { $0.plan.ifindex != nil }) else { break }
         }
         record(news.events, renewed: news.renewed)
+        publishRevision()
         if plane.hasMoreToSee { scheduleLook(after: limits.settling) }
     }
 

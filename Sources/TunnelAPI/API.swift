@@ -73,6 +73,7 @@ public struct API: Sendable {
         let server = ServerController(version: sources.version, unreadiness: sources.unreadiness)
         routes =
             TunnelController(reconciler: sources.reconciler).routes
+            + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
             + HostController(sources).routes
             + MetricsController(sources: sources).routes

@@ -8,6 +8,8 @@ public struct Transaction: ~Copyable {
     /// What makes a commit impossible. SQLite may have rolled back by itself then, and each further
     /// statement would be a transaction of its own.
     private(set) var failure: StoreError?
+    /// The id of the last event that changed the set of tunnels; nil where none did.
+    private(set) var latestChange: Int64?
 
     init(_ database: Database, path: String) {
         self.database = database
@@ -43,7 +45,9 @@ public struct Transaction: ~Copyable {
     /// - Throws: ``StoreError``; the transaction won't commit then.
     @discardableResult
     public mutating func record(_ event: Event) throws(StoreError) -> Int64 {
-        try record { try event.insert($0) }
+        let id = try record { try event.insert($0) }
+        if event.kind.changesSet { latestChange = id }
+        return id
     }
 
     mutating func record<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Synchronization
 public import Tunnels
 
 /// Definitions, their history and the tokens, in one SQLite database.
@@ -19,6 +20,7 @@ public final class TunnelStore: Sendable {
     let queue: DatabaseQueue
     // After the queue, so that it is given up last.
     let lock: DaemonLock?
+    private let latestChange = Atomic<Int64>(0)
 
     /// Opens the database, makes it where it's missing, and brings it to the present schema.
     ///
@@ -29,6 +31,7 @@ public final class TunnelStore: Sendable {
         lock = role == .daemon ? try DaemonLock(databasePath: self.path) : nil
         queue = try Self.open(self.path)
         try prepare()
+        latestChange.store(try readSetRevision(), ordering: .relaxed)
     }
 
     private init(queue: DatabaseQueue) {
@@ -72,6 +75,10 @@ public final class TunnelStore: Sendable {
         try read { try TunnelRows.forEach($0, body) }
     }
 
+    /// The revision of the set of all tunnels: the id of the latest event that changed a definition, so that no page
+    /// more is written for it. It never goes back.
+    public var setRevision: Int64 { latestChange.load(ordering: .acquiring) }
+
     /// Changes with each commit of another connection or process, and never with those of this one
     /// (`PRAGMA data_version`): tells the daemon to read the tokens again.
     public func dataVersion() throws(StoreError) -> Int64 {
@@ -97,6 +104,7 @@ public final class TunnelStore: Sendable {
             do throws(Failure) {
                 let value = try body(&transaction)
                 if let failure = commit(transaction, on: database) { return .failure(.store(failure)) }
+                if let change = transaction.latestChange { latestChange.store(change, ordering: .releasing) }
                 return .success(value)
             } catch {
                 try? database.rollback()

@@ -62,10 +62,10 @@ extension ProblemType {
         case .lengthRequired: (411, "The body's length isn't given", "Send Content-Length.")
         case .preconditionFailed:
             (
-                412, "The tunnel isn't as expected",
+                412, "It isn't as expected",
                 "If-Match, If-None-Match or the body's `revision` didn't hold: somebody else has changed, made or "
-                    + "deleted the tunnel. Read it again, look at what is new, and repeat the change. "
-                    + "`current_revision` says where it is now."
+                    + "deleted the tunnel, or a tunnel of the set. Read it again, look at what is new, and repeat the "
+                    + "change. `current_revision` says where it is now."
             )
         case .requestTooLarge:
             (413, "The request is too large", "The detail gives the limit of its body, target or headers.")
@@ -107,6 +107,12 @@ extension ProblemType {
             (
                 409, "There are as many tunnels as this host holds",
                 "The detail gives the limit. Delete some first."
+            )
+        case .outOfScope:
+            (
+                409, "A tunnel isn't in the scope",
+                "The set lists a tunnel that is there and doesn't bear the scope's label, so it may not be touched. "
+                    + "Choose another name, give that tunnel the label first, or apply without a scope."
             )
         default: nil
         }

@@ -28,6 +28,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case addressTaken = "address-taken"
     case routeTaken = "route-taken"
     case tooManyTunnels = "too-many-tunnels"
+    case outOfScope = "out-of-scope"
 
     // The host
     case underlayMissing = "underlay-missing"

@@ -26,6 +26,8 @@ struct TunnelController: Sendable {
 
     private func list(_ request: Request) throws -> Answer {
         let wanted = try PageRequest(request)
+        // Before the page: that may be newer than the tag says, never older.
+        let tag = Response.Header.entityTag(ofSet: reconciler.directory.revision)
         let page = reconciler.directory.page(after: wanted.after, limit: wanted.limit, where: wanted.matches)
         var writer = JSONWriter(capacity: 64 + page.views.count * 640)
         writer.object { writer in
@@ -33,7 +35,7 @@ struct TunnelController: Sendable {
             let last = page.hasMore ? page.views.last : nil
             writer.member("next_cursor", last.map { PageRequest.cursor(after: $0.tunnel.name) })
         }
-        return .response(Response(json: writer))
+        return .response(Response(json: writer, headers: [tag]))
     }
 
     private func read(_ request: Request) throws -> Answer {
@@ -175,5 +177,10 @@ extension Response.Header {
     /// Strong, and the same for as long as the definition is.
     static func entityTag(of view: TunnelView) -> Self {
         Self("ETag", "\"\(view.tunnel.revision)\"")
+    }
+
+    /// Of the set of all tunnels.
+    static func entityTag(ofSet revision: Int64) -> Self {
+        Self("ETag", "\"\(revision)\"")
     }
 }
