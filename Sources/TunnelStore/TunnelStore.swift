@@ -19,6 +19,7 @@ public final class TunnelStore: Sendable {
     let queue: DatabaseQueue
     // After the queue, so that it is given up last.
     let lock: DaemonLock?
+    let feed = EventFeed()
 
     /// Opens the database, makes it where it's missing, and brings it to the present schema.
     ///
@@ -93,6 +94,7 @@ public final class TunnelStore: Sendable {
             do throws(Failure) {
                 let value = try body(&transaction)
                 if let failure = commit(transaction, on: database) { return .failure(.store(failure)) }
+                feed.deliver(transaction.recorded, database)
                 return .success(value)
             } catch {
                 try? database.rollback()
