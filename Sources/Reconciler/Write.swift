@@ -1,12 +1,6 @@
 public import TunnelStore
 public import Tunnels
 
-/// Names one tunnel.
-public enum TunnelKey: Hashable, Sendable {
-    case name(InterfaceName)
-    case id(TunnelID)
-}
-
 /// A change that a client asks for.
 public struct Write: Sendable {
     public enum Change: Sendable {

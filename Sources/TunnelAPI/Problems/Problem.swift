@@ -15,6 +15,8 @@ public struct Problem: Error, Sendable {
     public var tunnel: String?
     /// Of the tunnel that a precondition was about.
     public var currentRevision: Int64?
+    /// The oldest event that is kept.
+    public var oldestEvent: Int64?
     public var errno: String?
     public var kernelMessage: String?
     public var headers: [Response.Header] = []
@@ -73,6 +75,7 @@ extension JSONWriter {
         }
         if let tunnel = problem.tunnel { member("tunnel", tunnel) }
         if let revision = problem.currentRevision { member("current_revision", revision) }
+        if let id = problem.oldestEvent { member("oldest_event", id) }
         if let errno = problem.errno { member("errno", errno) }
         if let message = problem.kernelMessage { member("kernel_message", message) }
     }

@@ -138,14 +138,23 @@ struct TunnelController: Sendable {
 extension Request {
     /// The tunnel that the path names; nil where no tunnel can have such a name or id.
     var tunnelKey: TunnelKey? {
-        guard let text = parameters["name"] else { return nil }
-        // No name is as long as an id.
-        if let name = try? InterfaceName(text) { return .name(name) }
-        return TunnelID(text).map { .id($0) }
+        parameters["name"].flatMap { TunnelKey($0) }
     }
 
     /// For the audit.
     var author: String { (principal as? Principal)?.author ?? "unknown" }
+}
+
+extension TunnelKey {
+    init?(_ text: String) {
+        // No name is as long as an id.
+        if let name = try? InterfaceName(text) {
+            self = .name(name)
+        } else {
+            guard let id = TunnelID(text) else { return nil }
+            self = .id(id)
+        }
+    }
 }
 
 extension Response {
