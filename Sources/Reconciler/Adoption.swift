@@ -131,7 +131,9 @@ extension Reconciler {
             }
         } catch {
             // With half of its mark it is still this tunnel's, and gets the other half back.
-            if isLoosened { _ = converge([Target(id: step.id, name: step.name, wanted: tunnel, ifindex: step.ifindex)]) }
+            if isLoosened {
+                _ = converge([Target(id: step.id, name: step.name, wanted: tunnel, ifindex: step.ifindex)])
+            }
             throw error.refusal
         }
         managed[tunnel.id] = nil

@@ -86,7 +86,7 @@ extension Adoption {
         if let underlay = found.underlay, (try? InterfaceName(underlay)) == nil {
             notes.append(Note("underlay", "\(underlay) can't be an underlay; rename it, or bind the link to another."))
         }
-        return notes + found.peculiarities.map { $0.obstacle }
+        return notes + found.peculiarities.compactMap(\.obstacle)
     }
 
     // MARK: - What would change, and what wouldn't
@@ -125,22 +125,31 @@ extension Adoption {
             unmanaged.append(Note("addresses", "\(found.addressesOfIPv6) of IPv6, which ipip doesn't carry."))
         }
         if let master = found.master { unmanaged.append(Note("master", "the link belongs to \(master).")) }
+        if found.peculiarities.contains(.innerProtocol(0)) {
+            let detail =
+                "it is any, so the link carries MPLS too, as all do that `ip link add` makes; a link that tunneld makes "
+                + "in its place, if it is deleted, carries IPv4 alone."
+            unmanaged.append(Note("mode", detail))
+        }
     }
 }
 
 extension UnmanagedTunnel.Peculiarity {
-    fileprivate var obstacle: Adoption.Note {
+    /// nil where it doesn't stand in the way.
+    fileprivate var obstacle: Adoption.Note? {
         switch self {
         case .external:
             Adoption.Note("external", "its endpoints come with each packet (collect metadata); a tunnel has one pair.")
         case .encapsulation(let kind):
             Adoption.Note("encap", "its packets travel in UDP (\(kind)), which a tunnel can't say; switch that off.")
+        // IPv4 among others.
+        case .innerProtocol(0): nil
         case .innerProtocol(let number):
-            Adoption.Note(
-                "mode", "it carries more than IPv4 (protocol \(number)); only a link of mode ipip can be adopted.")
+            Adoption.Note("mode", "it carries no IPv4, but protocol \(number); make it of mode ipip.")
         case .boundElsewhere:
             Adoption.Note(
-                "local", "it was made in another network namespace, where its outer packets travel; make it in this one.")
+                "local",
+                "its outer packets travel in another network namespace, where it was made; make it in this one.")
         case .underlayMissing(let index):
             Adoption.Note("underlay", "it is bound to link number \(index), which isn't in this network namespace.")
         case .unknown: Adoption.Note("kind", "it has settings that this build of tunneld doesn't know.")
@@ -203,7 +212,7 @@ public struct TakenPlaces: Sendable {
         }
         for address in definition.addresses {
             guard let holder = addresses[Self.ends(of: address)] else { continue }
-            notes.append(Adoption.Note("addresses", "the tunnel \(holder) has \(address) too; take it away on one side."))
+            notes.append(Adoption.Note("addresses", "the tunnel \(holder) has \(address) too; take it away there."))
         }
         return notes
     }

@@ -6,7 +6,7 @@ public struct UnmanagedTunnel: Hashable, Sendable {
         case external
         /// A UDP header around the outer packet: `fou`, `gue`, or the kernel's number.
         case encapsulation(String)
-        /// What may be inside isn't IPv4 alone (`mode any`, `mode mplsip`); a protocol number.
+        /// What may be inside, where that isn't IPv4 alone: a protocol number (`mode mplsip`), or 0 for any.
         case innerProtocol(UInt8)
         /// Its outer packets travel in another network namespace.
         case boundElsewhere

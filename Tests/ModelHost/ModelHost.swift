@@ -187,8 +187,10 @@ public struct ModelHost: Sendable {
         var found = UnmanagedTunnel(link)
         found.addresses = device.addresses
         found.underlay = devices[parameters.underlay]?.link.name
-        let routes = routes.filter { $0.value.ifindex == link.ifindex }.sorted { $0.key.description < $1.key.description }
-        found.routes = routes.map { UnmanagedTunnel.Route($0, protocol: $1.proto) }
+        let own = routes.filter { $0.value.ifindex == link.ifindex }
+        found.routes = own.sorted { $0.key.description < $1.key.description }.map {
+            UnmanagedTunnel.Route($0, protocol: $1.proto)
+        }
         if parameters.remote != nil { found.path = UnderlayPath(ifindex: 2, mtu: pathMTU, prefixLength: 24) }
         return found
     }

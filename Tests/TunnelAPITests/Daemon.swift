@@ -65,7 +65,10 @@ final class Daemon: Sendable {
                     return kernel.state.withLock { state in
                         let found = state.unmanaged.values.sorted { $0.link.ifindex < $1.link.ifindex }
                         return [HostLink(lo)] + state.links.values.map { HostLink($0) }
-                            + found.map { HostLink($0.link, adoption: Adoption(of: $0, on: .kernel, besides: TakenPlaces([]))) }
+                            + found.map { found in
+                                let adoption = Adoption(of: found, on: .kernel, besides: TakenPlaces([]))
+                                return HostLink(found.link, adoption: adoption)
+                            }
                     }
                 },
                 routes: {
