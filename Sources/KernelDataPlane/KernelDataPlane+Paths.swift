@@ -87,6 +87,11 @@ extension KernelDataPlane {
         return paths(by: (try? ways(for: lookups)) ?? [:])
     }
 
+    /// The ways of links as they are set now.
+    func paths(of links: [LinkParameters]) throws(NetlinkError) -> [PathLookup: UnderlayPath] {
+        paths(by: try ways(for: links.compactMap { PathLookup($0) }))
+    }
+
     /// The same from what was looked up before. A look-up for each of a thousand remotes costs more than all the rest
     /// of a look, so what may have changed is looked up again a part at a time, and until then taken as it was.
     func knownWays(for lookups: Set<PathLookup>) throws(NetlinkError) -> [PathLookup: KnownWay] {

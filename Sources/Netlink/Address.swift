@@ -142,4 +142,17 @@ extension NetlinkSocket {
             if interface == nil || address.interface == interface { body(&result, address) }
         }
     }
+
+    /// How many IPv6 addresses of more than the link itself each link has, by ifindex.
+    public func ipv6AddressCounts() throws(NetlinkError) -> [UInt32: Int] {
+        let filter = MessageWriter(
+            ifaddrmsg(ifa_family: UInt8(AF_INET6), ifa_prefixlen: 0, ifa_flags: 0, ifa_scope: 0, ifa_index: 0))
+        let request = Request("read the IPv6 addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, filter)
+        return try dump(request, answer: RTM_NEWADDR, into: [:]) { (counts, payload) throws(Malformed) in
+            let header = try payload.load(ifaddrmsg.self)
+            // A kernel without IPv6 answers with those of other families.
+            guard header.ifa_family == UInt8(AF_INET6), Scope(rawValue: header.ifa_scope) == .universe else { return }
+            counts[header.ifa_index, default: 0] += 1
+        }
+    }
 }

@@ -15,6 +15,12 @@ extension Request {
             route.body())
     }
 
+    /// Puts a route in the place of the first one of the same destination, tos and metric; `ENOENT` when there is none
+    /// (`ip route change`). No packet finds the table without it (`hlist_replace_rcu` in `fib_table_insert`).
+    public static func changeRoute(_ route: Route) -> Request {
+        Request("change route \(route.text)", type: RTM_NEWROUTE, flags: NLM_F_REPLACE, route.body())
+    }
+
     /// Deletes the route that matches all that is given, whatever its scope; `ESRCH` when there is none (`ip route delete`).
     public static func deleteRoute(_ route: Route) -> Request {
         var route = route

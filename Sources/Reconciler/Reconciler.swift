@@ -146,8 +146,10 @@ public actor Reconciler {
         if pace.expected > 1 { inbox.wait(for: pace.expected, pause: pace.pause) }
         let waiting = inbox.takeAll()
         guard !waiting.isEmpty else { return }
-        hasWritten = true
-        defer { wakeWriter() }
+        defer {
+            hasWritten = true
+            wakeWriter()
+        }
         if case .alone(let work)? = waiting.first {
             inbox.putBack(waiting.dropFirst())
             return work.run(self)

@@ -19,6 +19,7 @@ public enum Difference: Hashable, Sendable {
         switch self {
         case .linkMissing: ("link", "present", "absent")
         case .mark(.alias(_, let group)): ("group", "tunneld's", "\(group)")
+        case .mark(.whole): ("link", "made by tunneld", "adopted")
         case .mark(.group(let alias)): ("alias", "tunneld's", alias)
         case .name(let desired, let observed): ("name", desired, observed)
         case .parameter(let field, let desired, let observed): (field, desired, observed)

@@ -42,8 +42,10 @@ public struct LinkParameters: Hashable, Sendable {
     }
 }
 
-/// Half of the mark that makes a link ours.
+/// What a link bears of our mark where that alone doesn't make it ours. A tunnel that has no other link claims it.
 public enum MarkRemains: Hashable, Sendable {
+    /// All of it, on a link that we didn't make: adopted, or a copy.
+    case whole(TunnelID)
     /// It names the tunnel, but is in another group.
     case alias(TunnelID, group: UInt32)
     /// It is in our group, but its alias names no tunnel.
@@ -58,7 +60,7 @@ public struct ObservedLink: Hashable, Sendable {
     public var kind: String
     /// The tunnel whose link it is; nil for a link that isn't ours.
     public var owner: TunnelID?
-    /// What is left of our mark, where somebody took a part of it away.
+    /// What it bears of our mark, where that isn't enough.
     public var remains: MarkRemains?
     public var isUp: Bool
     /// Whether all is in place that carries its packets, as far as that is apart from the link.
@@ -86,6 +88,13 @@ public struct ObservedLink: Hashable, Sendable {
         self.parameters = parameters
         self.addresses = addresses
         self.routes = routes
+    }
+}
+
+extension UnderlayPath {
+    /// What the MTU of a tunnel is that follows it, in bytes.
+    public func mtu(inside kind: TunnelKind) -> Int {
+        min(max(mtu - kind.overhead, DefinitionLimits.mtu.lowerBound), DefinitionLimits.mtu.upperBound)
     }
 }
 
@@ -140,20 +149,32 @@ public struct ObservedState: Sendable {
         if links.contains(where: { $0.remains != nil }) { claimRemains(by: tunnels) }
     }
 
-    /// A link with half of our mark is its tunnel's, if that has no other: a mark can be lost, or copied.
+    /// A link with a part of our mark, or with all of it where we didn't make the link, is its tunnel's if that has no
+    /// other: a mark can be lost, copied, or put on a link that was adopted.
     private mutating func claimRemains(by tunnels: [Tunnel]) {
-        for tunnel in tunnels where byOwner[tunnel.id] == nil {
-            let position = links.firstIndex { link in
-                switch link.remains {
-                case nil: false
-                case .alias(let id, _): id == tunnel.id
-                case .group: link.name == tunnel.name.text
-                }
+        var claims: [TunnelID: [Int]] = [:]
+        var grouped: [String: Int] = [:]
+        for (position, link) in links.enumerated() where link.owner == nil {
+            switch link.remains {
+            case .whole(let id), .alias(let id, _): claims[id, default: []].append(position)
+            case .group: grouped[link.name] = position
+            case nil: break
             }
-            guard let position else { continue }
+        }
+        for tunnel in tunnels where byOwner[tunnel.id] == nil {
+            let best = claims[tunnel.id]?.min { rank(of: $0, for: tunnel) < rank(of: $1, for: tunnel) }
+            guard let position = best ?? grouped[tunnel.name.text] else { continue }
             links[position].owner = tunnel.id
+            if case .whole = links[position].remains { links[position].remains = nil }
             byOwner[tunnel.id] = position
         }
+    }
+
+    /// Of several links that name one tunnel, the lowest is its own: a copy has another name, and mostly came later.
+    private func rank(of position: Int, for tunnel: Tunnel) -> (Int, Int, Int32) {
+        let link = links[position]
+        let isWhole = if case .whole = link.remains { true } else { false }
+        return (link.name == tunnel.name.text ? 0 : 1, isWhole ? 0 : 1, link.ifindex)
     }
 
     public func link(named name: String) -> ObservedLink? { byName[name].map { links[$0] } }

@@ -117,7 +117,7 @@ import Tunnels
             #expect(
                 try daemon.ask("GET", "/v1/links").text == """
                     {"items":[{"ifindex":1,"name":"lo","kind":null,"up":true,"mtu":65536,"local":null,\
-                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null}]}
+                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null,"adoption":null}]}
                     """)
             #expect(
                 try daemon.ask("GET", "/v1/routes").text == """

@@ -56,6 +56,12 @@ extension ProblemType {
                 404, "There is no such tunnel",
                 "Tunnels are found by name or by id. GET /v1/tunnels lists them."
             )
+        case .linkNotFound:
+            (
+                404, "There is no such link",
+                "Only a link of kind ipip can be adopted, by its name in this network namespace. "
+                    + "GET /v1/links?managed=false lists those that aren't tunnels."
+            )
         case .methodNotAllowed:
             (405, "The path doesn't answer this method", "The Allow header lists those that it answers.")
         case .requestTimeout: (408, "The request took too long to arrive", "Send it again, at once.")
@@ -126,6 +132,18 @@ extension ProblemType {
                 409, "The route is taken",
                 "A route to the same network with the same metric exists that tunneld didn't make. Choose another "
                     + "metric, or remove it."
+            )
+        case .notAdoptable:
+            (
+                409, "The link can't be adopted as it is",
+                "It is set to something that no tunnel's definition has words for, or has what another tunnel has. "
+                    + "`obstacles` lists all of it, as GET /v1/links?managed=false does. Nothing was changed."
+            )
+        case .unmanageUnsupported:
+            (
+                409, "The link can't do without tunneld",
+                "With the data plane bpf, tunneld's programs carry a tunnel's packets; a TUN device alone carries none. "
+                    + "Only links of the kernel's ipip can be let go."
             )
         case .tooManyTunnels:
             (

@@ -13,6 +13,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case forbidden = "forbidden"
     case notFound = "not-found"
     case tunnelNotFound = "tunnel-not-found"
+    case linkNotFound = "link-not-found"
     case methodNotAllowed = "method-not-allowed"
     case requestTimeout = "request-timeout"
     case lengthRequired = "length-required"
@@ -30,6 +31,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case endpointsTaken = "endpoints-taken"
     case addressTaken = "address-taken"
     case routeTaken = "route-taken"
+    case notAdoptable = "not-adoptable"
+    case unmanageUnsupported = "unmanage-unsupported"
     case tooManyTunnels = "too-many-tunnels"
     case outOfScope = "out-of-scope"
 

@@ -19,6 +19,7 @@ struct TunnelController: Sendable {
             Route(.put, "/v1/tunnels/{name}", put),
             Route(.patch, "/v1/tunnels/{name}", patch),
             Route(.delete, "/v1/tunnels/{name}", delete),
+            Route(.post, "/v1/tunnels/{name}/unmanage", unmanage),
         ]
     }
 
@@ -107,13 +108,25 @@ struct TunnelController: Sendable {
         return write(.delete(key), try request.precondition(), request)
     }
 
+    /// A body has nothing to say.
+    private func unmanage(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
+        let write = Write(.unmanage(key), precondition: try request.precondition(), author: request.author)
+        return answer(to: write)
+    }
+
     private func write(
         _ change: Write.Change, _ precondition: Write.Precondition?, _ request: Request
     ) -> Answer {
         let write = Write(
             change, precondition: precondition, author: request.author,
             isAsynchronous: request.prefersAsynchronousAnswer)
-        return .deferred { [reconciler] responder in
+        return answer(to: write)
+    }
+
+    private func answer(to write: Write) -> Answer {
+        .deferred { [reconciler] responder in
             reconciler.submit(write) { result in
                 switch result {
                 case .success(let outcome):
@@ -169,7 +182,7 @@ extension Response {
     }
 
     /// What is answered to a write that was done, or that is only stored as yet.
-    fileprivate init(_ outcome: WriteOutcome, isAsynchronous: Bool) {
+    init(_ outcome: WriteOutcome, isAsynchronous: Bool) {
         let headers = isAsynchronous ? [Header("Preference-Applied", "respond-async")] : []
         switch outcome {
         case .created(let view):
