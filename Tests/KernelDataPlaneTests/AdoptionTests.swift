@@ -179,7 +179,12 @@ extension OnTheKernel {
         @Test func whatStaysIsNamed() throws {
             let host = try Host()
             try makeByHand(host)
-            try host.run("modprobe", ["vrf"], mayFail: true)
+            try host.run("modprobe", ["ipv6"])
+            try host.run("modprobe", ["vrf"])
+            try host.ip(
+                "link add vrf7 type vrf table 7", "link set vrf7 up", "link add inside type ipip remote 172.16.200.2",
+                "link set inside master vrf7 up", "address add 2001:db8::1/64 dev inside")
+            #expect(try self.adoption(host, "inside").unmanaged.map(\.field) == ["addresses", "master", "mode"])
             try host.ip(
                 "route add 10.80.0.0/16 dev by_hand table 7", "route add 10.81.0.0/16 dev by_hand src 10.77.0.1",
                 "route add 10.82.0.0/16 dev by_hand proto 12", "route add 10.83.0.0/16 via 10.77.0.7 dev by_hand",

@@ -245,7 +245,7 @@ def test_killed_at_any_time_the_link_stays(by_hand):
     random.seed(4)
     outcomes = set()
     with started_daemon(a) as daemon:
-        for _ in range(30):
+        for _ in range(20):
             is_tunnel = "tun_a" in daemon.tunnels()
             path = "/v1/tunnels/tun_a/unmanage" if is_tunnel else "/v1/links/tun_a/adopt"
             connection = daemon.client().connection
@@ -267,6 +267,7 @@ def test_killed_at_any_time_the_link_stays(by_hand):
 
 
 @pytest.mark.ipip
+@pytest.mark.packets
 @pytest.mark.data_plane("bpf")
 def test_programs_dont_take_over_what_the_kernel_carries(by_hand):
     a, _ = by_hand
@@ -275,6 +276,7 @@ def test_programs_dont_take_over_what_the_kernel_carries(by_hand):
         assert [note["field"] for note in listed(daemon)["tun_a"]["adoption"]["obstacles"]] == ["data_plane"]
         problem(adopt(daemon, "tun_a"), 409, "not-adoptable")
         assert shown(a, "tun_a") == before
+        assert a.ping(INNER_B) == 3
 
 
 @pytest.mark.data_plane("bpf")
