@@ -33,7 +33,11 @@ public final class Directory: Sendable {
         }
     }
 
+    /// Told of each change after it is to be seen, on the writer's thread: the tunnel's newest view, nil for none.
+    typealias Observer = @Sendable (TunnelKey, TunnelView?) -> Void
+
     private let state = Mutex(State())
+    private let observer = Mutex<Observer?>(nil)
 
     init() {}
 
@@ -73,24 +77,39 @@ public final class Directory: Sendable {
 
     /// Shows a newer view in the place of the tunnel's former one.
     func publish(_ view: TunnelView) {
-        state.withLock { state in
-            let name = view.tunnel.name
-            if let former = state.byID[view.tunnel.id] {
+        let name = view.tunnel.name
+        let formerName: InterfaceName? = state.withLock { state in
+            let former = state.byID[view.tunnel.id]
+            if let former {
                 if former.tunnel.name == name {
                     state.byName[name.text] = view
                     state.byID[view.tunnel.id] = view
                     state.sorted[state.position(of: name)] = view
-                    return
+                    return nil
                 }
                 state.remove(former)
             }
             state.insert(view)
+            return former?.tunnel.name
         }
+        guard let observer = observer.withLock({ $0 }) else { return }
+        if let formerName { observer(.name(formerName), nil) }
+        observer(.name(name), view)
+        observer(.id(view.tunnel.id), view)
     }
 
     func remove(_ id: TunnelID) {
-        state.withLock { state in
-            if let view = state.byID[id] { state.remove(view) }
+        let removed = state.withLock { state in
+            let view = state.byID[id]
+            if let view { state.remove(view) }
+            return view
         }
+        guard let removed, let observer = observer.withLock({ $0 }) else { return }
+        observer(.name(removed.tunnel.name), nil)
+        observer(.id(id), nil)
+    }
+
+    func watch(_ observer: @escaping Observer) {
+        self.observer.withLock { $0 = observer }
     }
 }

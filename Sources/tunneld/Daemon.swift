@@ -97,6 +97,7 @@ struct Daemon {
             break
         }
         watch.cancel()
+        api.stopWaiting()
         server.stop()
         await reconciler.stop()
         withExtendedLifetime(claim) {}
