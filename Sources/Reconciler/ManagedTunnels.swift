@@ -1,3 +1,4 @@
+internal import TunnelStore
 internal import Tunnels
 
 /// What the writer knows of a tunnel.
@@ -9,6 +10,31 @@ struct Managed {
     var isBackingOff = false
     /// Whether it has had a link, maybe before the daemon's start: another one then begins an epoch.
     var hasHadLink = false
+    /// Whether the kernel has had the present definition, so that what differs is somebody else's doing.
+    var isEstablished = false
+    /// The link's MTU when it last matched, in bytes.
+    var acceptedMTU: Int?
+    /// What others changed and is still so: the open rows of the ledger.
+    var openDrifts: [DriftRecord] = []
+    var pace = RepairPace()
+    /// nil unless it is left alone because it had to be repaired too often.
+    var suspension: Suspension?
+    /// What its policy would adopt, and can't.
+    var refusal: AdoptionRefusal?
+
+    /// Whether a difference comes about by what the definition leaves to the underlay. The link's own MTU doesn't change
+    /// with that of the underlay: if it did, somebody changed it.
+    func leavesOpen(_ difference: Difference) -> Bool {
+        guard case .mtu(_, let observed) = difference, tunnel.definition.mtu == nil else { return false }
+        return acceptedMTU.map { $0 == observed } ?? true
+    }
+
+    /// Shows that the link stays as somebody else made it.
+    mutating func leave(_ link: ObservedLink?) {
+        status.state = .drifted
+        status.ifindex = link?.ifindex
+        status.mtu = link?.mtu
+    }
 }
 
 /// All that the writer knows, by tunnel.

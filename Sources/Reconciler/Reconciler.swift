@@ -34,6 +34,16 @@ public actor Reconciler {
     /// Whether there was a batch since the last look.
     var hasWritten = false
     private var pace = BatchPace()
+    /// Rows of the ledger of drift that the next transaction of a look writes.
+    var unwritten = UnwrittenDrift()
+    /// Whether the kernel was ever read.
+    var hasSeenKernel = false
+    /// How many there were: the next one's number.
+    var suspensions = 0
+    /// While a checkpoint is pending no definition follows what others change.
+    var holdsAdoption = false {
+        didSet { if !holdsAdoption { scheduleLook(after: .zero) } }
+    }
     /// When the batch at hand began: the time of all that it does.
     var batchTime = Timestamp(milliseconds: 0)
     /// The id of the tunnel that this batch made last; the next one's follows it.
@@ -54,6 +64,8 @@ public actor Reconciler {
         public var slowTick = Duration.seconds(30)
         /// Events kept.
         public var history = 200_000
+        /// Rows of the ledger of drift kept.
+        public var drifts = 100_000
 
         public init() {}
     }
@@ -83,8 +95,9 @@ public actor Reconciler {
         try store.forEachTunnel { tunnel in
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
-            managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true)
+            managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true, isEstablished: true)
         }
+        try restoreDrifts()
         look()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
@@ -182,6 +195,7 @@ public actor Reconciler {
     private func pruneHistory() {
         do {
             try store.pruneEvents(keeping: limits.history)
+            try store.pruneDrifts(keeping: limits.drifts)
         } catch {
             logger.error("history not pruned", metadata: ["error": "\(error)"])
         }

@@ -50,6 +50,7 @@ extension Reconciler {
         } catch {
             throw refusal(error, of: step)
         }
+        try supersedeDrifts(of: step.id, in: &transaction)
     }
 
     private func record(
@@ -102,6 +103,7 @@ extension Reconciler {
             ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
         entry.tunnel = wanted
         entry.isBackingOff = false
+        entry.beginAnew()
         entry.status.state = .pending
         if case .success(let link?) = result {
             entry.status.drift = []

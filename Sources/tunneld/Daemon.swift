@@ -53,6 +53,9 @@ struct Daemon {
                         try reader.links().map { $0.withEndpoints(from: reconciler.directory) }
                     },
                     routes: { () throws(TunnelProblem) in try reader.routes() },
+                    drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
+                        try tokens.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
+                    },
                     kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
                     server: { statistics.current },
                     unreadiness: {

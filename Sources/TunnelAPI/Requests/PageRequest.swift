@@ -28,7 +28,7 @@ struct PageRequest {
         return labels.allSatisfy { view.tunnel.definition.labels[$0.key] == $0.value }
     }
 
-    private static func limit(_ text: String) throws(Problem) -> Int {
+    static func limit(_ text: String) throws(Problem) -> Int {
         guard let limit = Int(text), limits.contains(limit), String(limit) == text else {
             throw Problem(.invalidParameter, "limit is \(limits.lowerBound) to \(limits.upperBound).")
         }
