@@ -4,7 +4,7 @@ internal import Synchronization
 public import Tunnels
 
 /// Tells when somebody changes links, addresses or routes: once, until it is armed again. It says only that there
-/// is something to look at, so lost events do no harm.
+/// is something to look at, so lost events do no harm. Who asked for the changes it notes in the `HostWatch`.
 public final class KernelMonitor: Sendable {
     /// Lives as long as the dispatch source that waits for its descriptor.
     private final class Ear: Sendable {
@@ -21,7 +21,12 @@ public final class KernelMonitor: Sendable {
     private struct State {
         var source: (any DispatchSourceRead)?
         var isSuspended = true
+        /// Whether somebody was told since it was armed.
+        var hasTold = false
+        var wakesLeft = 0
     }
+
+    private static let wakesBetweenLooks = 32
 
     private let ear: Ear
     private let state = Mutex(State())
@@ -32,6 +37,8 @@ public final class KernelMonitor: Sendable {
     public var overflows: Int { overflowCounter.load(ordering: .relaxed) }
 
     private let watch: HostWatch
+    /// Those of the namespace that it listens in.
+    private let processes = Processes()
 
     /// Listens in the network namespace of the thread that calls, from now on.
     ///
@@ -53,8 +60,7 @@ public final class KernelMonitor: Sendable {
             let source = DispatchSource.makeReadSource(
                 fileDescriptor: ear.fileDescriptor, queue: queue)
             source.setEventHandler { [weak self] in
-                self?.disarm()
-                onChange()
+                if self?.hear() ?? false { onChange() }
             }
             source.setCancelHandler { [ear] in withExtendedLifetime(ear) {} }
             state.source = source
@@ -69,23 +75,39 @@ public final class KernelMonitor: Sendable {
         }
     }
 
-    /// Forgets what has come, and tells of the next change. The caller looks at everything afterwards.
+    /// Takes in what has come, and tells of the next change. The caller looks at everything afterwards.
     public func arm() {
         state.withLock { state in
-            while let changes = ear.monitor.withLock({ try? $0.read() }), !changes.isEmpty {
-                watch.mark(changes)
-                if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
-            }
+            while takeIn(calls: LinkMonitor.callsPerRead) {}
+            state.hasTold = false
+            state.wakesLeft = Self.wakesBetweenLooks
             if state.isSuspended { state.source?.resume() }
             state.isSuspended = false
         }
     }
 
-    /// Keeps the events of one change, and of our own repair, from waking anybody before the look.
-    private func disarm() {
+    /// Takes in the first events at once, for who asked for them may be gone soon. Those of a storm, and of our own
+    /// repair, wait for the look.
+    ///
+    /// - Returns: whether it is to be told.
+    private func hear() -> Bool {
         state.withLock { state in
-            if !state.isSuspended { state.source?.suspend() }
-            state.isSuspended = true
+            state.wakesLeft -= 1
+            if state.wakesLeft <= 0 {
+                if !state.isSuspended { state.source?.suspend() }
+                state.isSuspended = true
+            }
+            guard takeIn(calls: 1), !state.hasTold else { return false }
+            state.hasTold = true
+            return true
         }
+    }
+
+    /// - Returns: whether there was anything.
+    private func takeIn(calls: Int) -> Bool {
+        guard let changes = ear.monitor.withLock({ try? $0.read(calls: calls) }), !changes.isEmpty else { return false }
+        watch.mark(changes, by: processes)
+        if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
+        return true
     }
 }

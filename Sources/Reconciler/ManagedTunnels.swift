@@ -1,14 +1,55 @@
+internal import TunnelStore
 internal import Tunnels
 
 /// What the writer knows of a tunnel.
+@dynamicMemberLookup
 struct Managed {
     var tunnel: Tunnel
     var status: TunnelStatus
-    var backoff = Backoff()
-    /// A tunnel that failed isn't tried again for a while.
-    var isBackingOff = false
-    /// Whether it has had a link, maybe before the daemon's start: another one then begins an epoch.
-    var hasHadLink = false
+    var upkeep: Upkeep
+
+    init(tunnel: Tunnel, status: TunnelStatus, upkeep: Upkeep = Upkeep()) {
+        (self.tunnel, self.status, self.upkeep) = (tunnel, status, upkeep)
+    }
+
+    subscript<Value>(dynamicMember member: WritableKeyPath<Upkeep, Value>) -> Value {
+        get { upkeep[keyPath: member] }
+        set { upkeep[keyPath: member] = newValue }
+    }
+
+    /// What only the writer has need of.
+    struct Upkeep {
+        var backoff = Backoff()
+        /// A tunnel that failed isn't tried again for a while.
+        var isBackingOff = false
+        /// Whether it has had a link, maybe before the daemon's start: another one then begins an epoch.
+        var hasHadLink = false
+        /// Whether the kernel has had the present definition, so that what differs is somebody else's doing.
+        var isEstablished = false
+        /// The link's MTU when it last matched, in bytes.
+        var acceptedMTU: Int?
+        /// What others changed and is still so: the open rows of the ledger.
+        var openDrifts: [DriftRecord] = []
+        var pace = RepairPace()
+        /// nil unless it is left alone because it had to be repaired too often.
+        var suspension: Suspension?
+        /// What its policy would adopt, and can't.
+        var refusal: AdoptionRefusal?
+    }
+
+    /// Whether a difference comes about by what the definition leaves to the underlay. The link's own MTU doesn't change
+    /// with that of the underlay: if it did, somebody changed it.
+    func leavesOpen(_ difference: Difference) -> Bool {
+        guard case .mtu(_, let observed) = difference, tunnel.definition.mtu == nil else { return false }
+        return upkeep.acceptedMTU.map { $0 == observed } ?? true
+    }
+
+    /// Shows that the link stays as somebody else made it.
+    mutating func leave(_ link: ObservedLink?) {
+        status.state = .drifted
+        status.ifindex = link?.ifindex
+        status.mtu = link?.mtu
+    }
 }
 
 /// All that the writer knows, by tunnel.
@@ -19,30 +60,20 @@ struct Managed {
 struct ManagedTunnels {
     fileprivate final class Box {
         private(set) var view: TunnelView
-        private var backoff: Backoff
-        private var isBackingOff: Bool
-        private var hasHadLink: Bool
+        private var upkeep: Managed.Upkeep
 
         init(_ managed: Managed) {
             view = TunnelView(tunnel: managed.tunnel, status: managed.status)
-            backoff = managed.backoff
-            isBackingOff = managed.isBackingOff
-            hasHadLink = managed.hasHadLink
+            upkeep = managed.upkeep
         }
 
         var managed: Managed {
-            get {
-                Managed(
-                    tunnel: view.tunnel, status: view.status, backoff: backoff, isBackingOff: isBackingOff,
-                    hasHadLink: hasHadLink)
-            }
+            get { Managed(tunnel: view.tunnel, status: view.status, upkeep: upkeep) }
             set {
                 if newValue.status != view.status || newValue.tunnel != view.tunnel {
                     view = TunnelView(tunnel: newValue.tunnel, status: newValue.status)
                 }
-                backoff = newValue.backoff
-                isBackingOff = newValue.isBackingOff
-                hasHadLink = newValue.hasHadLink
+                upkeep = newValue.upkeep
             }
         }
     }

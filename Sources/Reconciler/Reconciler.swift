@@ -36,6 +36,16 @@ public actor Reconciler {
     /// Whether answers were kept since the last pruning.
     var hasKeptAnswers = true
     private var pace = BatchPace()
+    /// Rows of the ledger of drift that the next transaction of a look writes.
+    var unwritten = UnwrittenDrift()
+    /// Whether the kernel was ever read.
+    var hasSeenKernel = false
+    /// How many there were: the next one's number.
+    var suspensions = 0
+    /// While a checkpoint is pending no definition follows what others change.
+    var holdsAdoption = false {
+        didSet { if !holdsAdoption { scheduleLook(after: .zero) } }
+    }
     /// When the batch at hand began: the time of all that it does.
     var batchTime = Timestamp(milliseconds: 0)
     /// The id of the tunnel that this batch made last; the next one's follows it.
@@ -61,6 +71,8 @@ public actor Reconciler {
         /// Answers kept for retries, and bytes of their bodies.
         public var answers = 10_000
         public var answerBytes = 64 << 20
+        /// Rows of the ledger of drift kept.
+        public var drifts = 100_000
 
         public init() {}
     }
@@ -90,11 +102,13 @@ public actor Reconciler {
         let count = try store.tunnelCount()
         managed.reserve(count)
         directory.reserve(count)
+        let upkeep = Managed.Upkeep(hasHadLink: true, isEstablished: true)
         try store.forEachTunnel { tunnel in
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
-            managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true)
+            managed[tunnel.id] = Managed(tunnel: tunnel, status: status, upkeep: upkeep)
         }
+        try restoreDrifts()
         look()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
@@ -210,6 +224,7 @@ public actor Reconciler {
     private func pruneHistory() {
         do {
             try store.pruneEvents(keeping: limits.history)
+            try store.pruneDrifts(keeping: limits.drifts)
         } catch {
             logger.error("history not pruned", metadata: ["error": "\(error)"])
         }

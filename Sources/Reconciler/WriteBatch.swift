@@ -58,6 +58,9 @@ extension Reconciler {
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}
         undoRefused(items)
+        for position in items.indices {
+            items[position].unchanged = items[position].unchanged.map(bringBack)
+        }
         noteLoadedModules()
         counters.batches.increment()
         // All are published before the first is answered: who is told may ask at once.

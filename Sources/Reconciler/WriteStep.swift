@@ -52,6 +52,7 @@ extension Reconciler {
         } catch {
             throw refusal(error, of: step)
         }
+        try supersedeDrifts(of: step.id, in: &transaction)
     }
 
     func record(
@@ -120,6 +121,7 @@ extension Reconciler {
             ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
         entry.tunnel = wanted
         entry.isBackingOff = false
+        entry.beginAnew()
         entry.status.state = .pending
         if case .success(.some) = result { entry.status.drift = [] }
         return entry

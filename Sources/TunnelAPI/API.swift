@@ -6,6 +6,12 @@ public import Tunnels
 
 /// The HTTP API: its routes, who may use them, and what becomes of errors. `openapi.yaml` is its contract.
 public struct API: Sendable {
+    /// Reads at most `limit` rows of the ledger.
+    public typealias Drifts =
+        @Sendable (
+            _ tunnel: TunnelID, _ before: Int64?, _ limit: Int, _ isOpen: Bool
+        ) throws(StoreError) -> [DriftRecord]
+
     /// Where answers come from.
     public struct Sources: Sendable {
         public var reconciler: Reconciler
@@ -22,6 +28,8 @@ public struct API: Sendable {
         public var host: @Sendable () -> HostReport
         public var links: @Sendable () throws(TunnelProblem) -> [HostLink]
         public var routes: @Sendable () throws(TunnelProblem) -> [ObservedRoute]
+        /// The ledger of drift of one tunnel, from before a row on, the newest first; or only what is open of it.
+        public var drifts: Drifts
         /// How many changes the kernel was asked for since the start.
         public var kernelChanges: @Sendable () -> Int
         /// How often events of the kernel were lost.
@@ -44,6 +52,7 @@ public struct API: Sendable {
             host: @escaping @Sendable () -> HostReport,
             links: @escaping @Sendable () throws(TunnelProblem) -> [HostLink],
             routes: @escaping @Sendable () throws(TunnelProblem) -> [ObservedRoute],
+            drifts: @escaping Drifts,
             kernelChanges: @escaping @Sendable () -> Int = { 0 },
             monitorOverflows: @escaping @Sendable () -> Int = { 0 },
             server: @escaping @Sendable () -> ServerStatistics? = { nil },
@@ -60,6 +69,7 @@ public struct API: Sendable {
             self.host = host
             self.links = links
             self.routes = routes
+            self.drifts = drifts
             self.kernelChanges = kernelChanges
             self.monitorOverflows = monitorOverflows
             self.server = server
@@ -87,6 +97,7 @@ public struct API: Sendable {
             TunnelController(reconciler: sources.reconciler, waits: waits, retries: retries).routes
             + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
+            + DriftController(reconciler: sources.reconciler, drifts: sources.drifts).routes
             + HostController(sources).routes
             + LinkController(sources).routes
             + EventController(history: sources.history, streams: streams).routes

@@ -18,6 +18,8 @@ public struct Event: Hashable, Sendable {
         case drifted
         /// The kernel is again as wanted.
         case repaired
+        /// Somebody else changes the tunnel as often as it is repaired; it is left alone for a while.
+        case repairSuspended = "repair.suspended"
         case tokenCreated = "token.created"
         case tokenRevoked = "token.revoked"
 

@@ -39,6 +39,9 @@ public protocol DataPlane: AnyObject {
 
     /// The kernel modules that were loaded for us since the last call.
     func newlyLoadedModules() -> [String]
+
+    /// What others changed since the last call, as far as the kernel told and it was kept.
+    func takeNotes() -> [ChangeNote]
 }
 
 /// A link after a plan was carried out.

@@ -51,6 +51,9 @@ struct Daemon {
                     },
                     links: HostLinks(reader: reader, directory: reconciler.directory, plane: kind).list,
                     routes: { () throws(TunnelProblem) in try reader.routes() },
+                    drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
+                        try tokens.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
+                    },
                     kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
                     server: { statistics.current },
                     unreadiness: {

@@ -15,6 +15,8 @@ final class FakeDataPlane: DataPlane, CounterSource {
         var afterApply: @Sendable () -> Void = {}
         /// The kernel can't be read.
         var unreadable: TunnelProblem?
+        /// What the kernel told of others' changes.
+        var notes: [ChangeNote] = []
         /// The plans of each call of `apply`.
         var applied: [[TunnelPlan]] = []
         var counters: [Int32: LinkCounters] = [:]
@@ -97,6 +99,13 @@ final class FakeDataPlane: DataPlane, CounterSource {
     let hasMoreToSee = false
 
     func newlyLoadedModules() -> [String] { [] }
+
+    func takeNotes() -> [ChangeNote] {
+        state.withLock { state in
+            defer { state.notes = [] }
+            return state.notes
+        }
+    }
 
     private func read<Value: Sendable>(_ body: (ModelHost) -> Value) throws(TunnelProblem) -> Value {
         let result: Result<Value, TunnelProblem> = state.withLock { state in

@@ -97,6 +97,9 @@ final class Daemon: Sendable {
                             protocol: 3, isManaged: false)
                     ]
                 },
+                drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
+                    try store.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
+                },
                 unreadiness: { unreadiness }, timing: apiTiming),
             logger: logger)
         let api = api

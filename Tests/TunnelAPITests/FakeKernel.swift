@@ -56,6 +56,8 @@ final class FakePlane: DataPlane {
 
     func newlyLoadedModules() -> [String] { [] }
 
+    func takeNotes() -> [ChangeNote] { [] }
+
     func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>] {
         plans.map { plan in
             kernel.state.withLock { state in

@@ -195,6 +195,21 @@ extension ProblemType {
                 "`errno` and `kernel_message` are the kernel's own words. Nothing was changed or stored. The status "
                     + "is 409 where something that exists stands in the way (EEXIST)."
             )
+        case .repairSuspended:
+            (
+                409, "Somebody else keeps changing the tunnel",
+                "It was repaired more than ten times within a minute, so it is left alone for a while, in a status "
+                    + "alone: no request is answered with this. The detail says what was changed last, and by whom "
+                    + "where the kernel tells. Stop what changes it, give the tunnel what that wants, or choose "
+                    + "another `drift_policy`. Any write to the tunnel ends the wait."
+            )
+        case .adoptionRefused:
+            (
+                409, "Somebody's change can't be taken over",
+                "With `drift_policy` adopt the definition follows the link, but some changes no definition can have; "
+                    + "in a status alone: no request is answered with this. The detail says what and why. Undo the "
+                    + "change, or write to the tunnel: that repairs it."
+            )
         case .storageFull:
             (507, "The disk is full", "Nothing was changed. Free space where the database is.")
         case .storageFailed:

@@ -43,6 +43,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case kindUnsupported = "kind-unsupported"
     case permissionMissing = "permission-missing"
     case kernelRefused = "kernel-refused"
+    case repairSuspended = "repair-suspended"
+    case adoptionRefused = "adoption-refused"
     case storageFull = "storage-full"
     case storageFailed = "storage-failed"
     case overloaded = "overloaded"
@@ -64,6 +66,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
             case .kindUnsupported: .kindUnsupported
             case .permissionMissing: .permissionMissing
             case .kernelRefused: .kernelRefused
+            case .repairSuspended: .repairSuspended
+            case .adoptionRefused: .adoptionRefused
             }
     }
 }
