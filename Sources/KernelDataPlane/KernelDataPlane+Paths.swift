@@ -96,9 +96,11 @@ extension KernelDataPlane {
     /// of a look, so what may have changed is looked up again a part at a time, and until then taken as it was.
     func knownWays(for lookups: Set<PathLookup>) throws(NetlinkError) -> [PathLookup: KnownWay] {
         if watch.takeUnderlay() { routeAge += 1 }
-        let outdated = lookups.filter { knownWays[$0]?.age != routeAge }
-        let due = Array(outdated.prefix(lookupsInLook))
-        hasMoreToSee = outdated.count > due.count
+        // One more than may be, to know whether some are left.
+        let outdated = lookups.lazy.filter { self.knownWays[$0]?.age != self.routeAge }.prefix(lookupsInLook + 1)
+        var due = Array(outdated)
+        hasMoreToSee = due.count > lookupsInLook
+        if hasMoreToSee { due.removeLast() }
         if !due.isEmpty {
             let found = try ways(for: due)
             for lookup in due { knownWays[lookup] = KnownWay(way: found[lookup], age: routeAge) }

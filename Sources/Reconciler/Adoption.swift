@@ -27,6 +27,7 @@ extension Reconciler {
             }
         }
         counters.batches.increment()
+        publishRevision()
         if case .success = result { counters.writes.increment() } else { counters.refusals.increment() }
         pending.completion(result)
     }
@@ -136,8 +137,7 @@ extension Reconciler {
             }
             throw error.refusal
         }
-        managed[tunnel.id] = nil
-        directory.remove(tunnel.id)
+        remove(tunnel.id)
         if let link { letGo(.releasing(link), of: tunnel.name) }
         return .deleted
     }

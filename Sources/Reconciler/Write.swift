@@ -1,12 +1,6 @@
 public import TunnelStore
 public import Tunnels
 
-/// Names one tunnel.
-public enum TunnelKey: Hashable, Sendable {
-    case name(InterfaceName)
-    case id(TunnelID)
-}
-
 /// A change that a client asks for.
 public struct Write: Sendable {
     public enum Change: Sendable {
@@ -86,6 +80,12 @@ public enum WriteRefusal: Error, Sendable {
     case taken(Taken, by: InterfaceName, id: TunnelID, pointer: String)
     /// The host refused.
     case host(TunnelProblem)
+    /// The host refused these of a set, and so all of it.
+    case items([ItemRefusal])
+    /// A set can't be made true beside the tunnels that it may not touch.
+    case conflicts([SetConflict])
+    /// The set of all tunnels isn't at the revision that was asked for.
+    case setChanged(current: Int64)
     /// The database refused: disk full, damaged, no permission.
     case storage(StoreError)
     /// There are as many tunnels as the daemon holds.

@@ -62,6 +62,7 @@ extension Reconciler {
         counters.batches.increment()
         // All are published before the first is answered: who is told may ask at once.
         let results = items.map(publish)
+        publishRevision()
         for (item, result) in zip(items, results) { item.pending.completion(result) }
     }
 

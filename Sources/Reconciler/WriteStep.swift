@@ -94,8 +94,7 @@ extension Reconciler {
 
     private func publish(_ step: WriteStep, _ result: Result<AppliedLink?, TunnelProblem>?) -> WriteOutcome {
         guard let wanted = step.wanted else {
-            managed[step.id] = nil
-            directory.remove(step.id)
+            remove(step.id)
             if result == nil { fallBehind() }
             return .deleted
         }

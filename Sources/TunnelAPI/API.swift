@@ -30,10 +30,12 @@ public struct API: Sendable {
         public var server: @Sendable () -> ServerStatistics?
         /// Why the daemon isn't ready, for people; nil when it is.
         public var unreadiness: @Sendable () -> String?
+        /// The database over a connection that doesn't wait for the writer.
+        public var history: TunnelStore
         public var timing: Timing
 
         public init(
-            reconciler: Reconciler, sampler: Sampler, dataPlane: DataPlaneKind, version: String,
+            reconciler: Reconciler, history: TunnelStore, sampler: Sampler, dataPlane: DataPlaneKind, version: String,
             tokens: @escaping @Sendable () throws(StoreError) -> [Token],
             tokensVersion: @escaping @Sendable () throws(StoreError) -> Int64 = { () throws(StoreError) in 0 },
             isMember: @escaping @Sendable (_ uid: UInt32) -> Bool = {
@@ -48,6 +50,7 @@ public struct API: Sendable {
             unreadiness: @escaping @Sendable () -> String? = { nil }, timing: Timing = .system
         ) {
             self.reconciler = reconciler
+            self.history = history
             self.sampler = sampler
             self.dataPlane = dataPlane
             self.version = version
@@ -67,15 +70,19 @@ public struct API: Sendable {
 
     public let routes: [Route]
     private let authorization: Authorization
+    private let streams: EventStreams
     private let logger: Logger
 
     public init(_ sources: Sources, logger: Logger) {
         let server = ServerController(version: sources.version, unreadiness: sources.unreadiness)
+        streams = EventStreams(history: sources.history, timing: sources.timing, logger: logger)
         routes =
             TunnelController(reconciler: sources.reconciler).routes
+            + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
             + HostController(sources).routes
             + LinkController(sources).routes
+            + EventController(history: sources.history, streams: streams).routes
             + MetricsController(sources: sources).routes
             + server.routes
         authorization = Authorization(
@@ -102,9 +109,16 @@ public struct API: Sendable {
         return Response(Problem(HTTPError.internalError))
     }
 
-    /// Reads the tokens again; to be called when another process has changed the database.
+    /// Reads the tokens again, and ends the streams of those that were revoked; to be called when another process has
+    /// changed the database.
     public func refreshTokens() throws(StoreError) {
         try authorization.refreshTokens()
+        streams.endStreams { [authorization] in !authorization.stillHolds($0) }
+    }
+
+    /// Sends events that were committed to all who wait for them: for `TunnelStore.deliverEvents(to:)`.
+    public func publish(_ events: [StoredEvent]) {
+        streams.publish(events)
     }
 
     private func logFailure(_ error: any Error, _ request: Request?, _ level: Logger.Level) {

@@ -20,6 +20,14 @@ public struct Event: Hashable, Sendable {
         case repaired
         case tokenCreated = "token.created"
         case tokenRevoked = "token.revoked"
+
+        /// Whether the set of tunnels, or a definition in it, is another one since.
+        var changesSet: Bool {
+            switch self {
+            case .created, .updated, .deleted, .adopted, .unmanaged: true
+            default: false
+            }
+        }
     }
 
     public enum Subject: Hashable, Sendable {

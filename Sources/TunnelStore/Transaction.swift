@@ -8,6 +8,8 @@ public struct Transaction: ~Copyable {
     /// What makes a commit impossible. SQLite may have rolled back by itself then, and each further
     /// statement would be a transaction of its own.
     private(set) var failure: StoreError?
+    /// The events of this transaction, in order.
+    private(set) var recorded: [StoredEvent] = []
 
     init(_ database: Database, path: String) {
         self.database = database
@@ -43,7 +45,9 @@ public struct Transaction: ~Copyable {
     /// - Throws: ``StoreError``; the transaction won't commit then.
     @discardableResult
     public mutating func record(_ event: Event) throws(StoreError) -> Int64 {
-        try record { try event.insert($0) }
+        let id = try record { try event.insert($0) }
+        recorded.append(StoredEvent(id: id, event: event))
+        return id
     }
 
     mutating func record<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {

@@ -73,8 +73,6 @@ public struct LinkCounters: Hashable, Sendable {
 
     public var rx = Direction()
     public var tx = Direction()
-    /// What the errors and drops of both directions were, where the data plane can tell.
-    public var reasons: [DropReason: UInt64] = [:]
 
     public init() {}
 }
@@ -111,6 +109,6 @@ public enum DropReason: String, Sendable, CaseIterable {
 
 /// Reads counters; apart from the data plane, so that reads never wait for writes.
 public protocol CounterSource: AnyObject, Sendable {
-    /// The counters of every link, by ifindex.
-    func counters() throws(TunnelProblem) -> [Int32: LinkCounters]
+    /// The counters of every link.
+    func counters() throws(TunnelProblem) -> CounterTable
 }

@@ -41,7 +41,7 @@ struct Daemon {
             let statistics = StatisticsSource()
             let api = API(
                 API.Sources(
-                    reconciler: reconciler, sampler: sampler, dataPlane: kind, version: Version.text,
+                    reconciler: reconciler, history: tokens, sampler: sampler, dataPlane: kind, version: Version.text,
                     tokens: { () throws(StoreError) in try tokens.tokens() },
                     tokensVersion: { () throws(StoreError) in try tokens.dataVersion() },
                     host: {
@@ -61,6 +61,7 @@ struct Daemon {
                 router: Router(api.routes), logger: logger, authorize: { try api.authorize(&$0, $1) },
                 onError: { api.response(to: $0, $1) })
             statistics.set(server)
+            try store.deliverEvents { api.publish($0) }
             self.store = store
             self.tokens = tokens
             self.reconciler = reconciler
@@ -131,12 +132,15 @@ struct Daemon {
 
     /// `tunneld token` works on the database beside us: what it revokes must be refused within a second.
     private func watchTokens() -> Task<Void, Never> {
-        Task { [tokens, api, logger] in
+        Task { [store, tokens, api, logger] in
             var known: Int64?
             while !Task.isCancelled {
                 do {
                     let version = try tokens.dataVersion()
-                    if version != known { try api.refreshTokens() }
+                    if version != known {
+                        try api.refreshTokens()
+                        store.deliverMissedEvents()
+                    }
                     known = version
                 } catch {
                     logger.error("tokens not read", metadata: ["error": "\(error)"])

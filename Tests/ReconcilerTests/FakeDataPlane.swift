@@ -107,10 +107,12 @@ final class FakeDataPlane: DataPlane, CounterSource {
 
     // MARK: - CounterSource
 
-    func counters() throws(TunnelProblem) -> [Int32: LinkCounters] {
+    func counters() throws(TunnelProblem) -> CounterTable {
         state.withLock { state in
             state.samples += 1
-            return state.counters
+            var table = CounterTable()
+            for (ifindex, counters) in state.counters { table.append(counters, of: ifindex) }
+            return table
         }
     }
 }

@@ -9,6 +9,7 @@ final class FakeKernel: CounterSource {
         /// What the next plans for links of these names get.
         var refusals: [String: TunnelProblem] = [:]
         var counters: [Int32: LinkCounters] = [:]
+        var reasons: [Int32: [DropReason: UInt64]] = [:]
         var countersProblem: TunnelProblem?
         /// Links that could become tunnels, by name.
         var unmanaged: [String: UnmanagedTunnel] = [:]
@@ -16,10 +17,13 @@ final class FakeKernel: CounterSource {
 
     let state = Mutex(State())
 
-    func counters() throws(TunnelProblem) -> [Int32: LinkCounters] {
-        let (problem, counters) = state.withLock { ($0.countersProblem, $0.counters) }
-        if let problem { throw problem }
-        return counters
+    func counters() throws(TunnelProblem) -> CounterTable {
+        let state = state.withLock { $0 }
+        if let problem = state.countersProblem { throw problem }
+        var table = CounterTable()
+        for (ifindex, counters) in state.counters { table.append(counters, of: ifindex) }
+        table.reasons = state.reasons
+        return table
     }
 }
 

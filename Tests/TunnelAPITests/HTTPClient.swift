@@ -35,11 +35,14 @@ func send(
     return try parsed(received(descriptor))
 }
 
-private func connected(to address: ListenAddress) throws -> Int32 {
+func connected(to address: ListenAddress, receiveBuffer: Int32? = nil) throws -> Int32 {
     var timeout = timeval(tv_sec: 20, tv_usec: 0)
     let isUnix = if case .unix = address { true } else { false }
     let descriptor = socket(isUnix ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    if var size = receiveBuffer {
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
     let result: Int32
     switch address {
     case .unix(let path):

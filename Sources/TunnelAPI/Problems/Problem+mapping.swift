@@ -57,6 +57,14 @@ extension Problem {
         case .taken(let what, let name, let id, let pointer):
             self.init(what, by: name, id: id, pointer: pointer)
         case .host(let problem): self.init(problem)
+        case .items(let refusals): self.init(refusals)
+        case .conflicts(let conflicts): self.init(conflicts)
+        case .setChanged(let current):
+            self.init(
+                .preconditionFailed,
+                "The set of tunnels is at revision \(current) now. Nothing was changed; read it again and repeat the "
+                    + "change.")
+            currentRevision = current
         case .storage(let error): self.init(error)
         case .tooManyTunnels(let limit):
             self.init(.tooManyTunnels, "This host holds at most \(limit) tunnels; delete some first.")

@@ -8,7 +8,7 @@ extension ProblemType {
 
     private typealias Entry = (status: Int, title: String, explanation: String)
 
-    private var entry: Entry { requestEntry ?? takenEntry ?? hostEntry }
+    private var entry: Entry { requestEntry ?? resumptionEntry ?? takenEntry ?? hostEntry }
 
     private var requestEntry: Entry? {
         switch self {
@@ -68,10 +68,10 @@ extension ProblemType {
         case .lengthRequired: (411, "The body's length isn't given", "Send Content-Length.")
         case .preconditionFailed:
             (
-                412, "The tunnel isn't as expected",
+                412, "It isn't as expected",
                 "If-Match, If-None-Match or the body's `revision` didn't hold: somebody else has changed, made or "
-                    + "deleted the tunnel. Read it again, look at what is new, and repeat the change. "
-                    + "`current_revision` says where it is now."
+                    + "deleted the tunnel, or a tunnel of the set. Read it again, look at what is new, and repeat the "
+                    + "change. `current_revision` says where it is now."
             )
         case .requestTooLarge:
             (413, "The request is too large", "The detail gives the limit of its body, target or headers.")
@@ -79,6 +79,30 @@ extension ProblemType {
             (415, "The body's type isn't taken", "The Accept header lists the types for Content-Type.")
         case .expectationFailed: (417, "The expectation can't be met", "Send no Expect but 100-continue.")
         case .versionNotSupported: (505, "This version of HTTP isn't spoken", "Use HTTP/1.1.")
+        default: nil
+        }
+    }
+
+    private var resumptionEntry: Entry? {
+        switch self {
+        case .eventsGone:
+            (
+                410, "The events that follow aren't kept any more",
+                "Only the newest events are kept, and what was asked for has been removed, or the database was put "
+                    + "back from a backup. Read the tunnels as they are now, then go on with new events: without "
+                    + "`after` and Last-Event-ID. `after=0` gives all that are kept; `oldest_event` is the first of them."
+            )
+        case .idempotencyKeyReused:
+            (
+                422, "The Idempotency-Key was used for another request",
+                "A key stands for one request: the same method, path, query and body. Choose a new one for each "
+                    + "request that isn't a retry."
+            )
+        case .idempotencyKeyInUse:
+            (
+                409, "The first request with this Idempotency-Key is still being carried out",
+                "Try again after Retry-After: its answer will be given again then."
+            )
         default: nil
         }
     }
@@ -125,6 +149,12 @@ extension ProblemType {
             (
                 409, "There are as many tunnels as this host holds",
                 "The detail gives the limit. Delete some first."
+            )
+        case .outOfScope:
+            (
+                409, "A tunnel isn't in the scope",
+                "The set lists a tunnel that is there and doesn't bear the scope's label, so it may not be touched. "
+                    + "Choose another name, give that tunnel the label first, or apply without a scope."
             )
         default: nil
         }

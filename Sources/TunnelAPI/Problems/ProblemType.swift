@@ -18,6 +18,9 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case requestTimeout = "request-timeout"
     case lengthRequired = "length-required"
     case preconditionFailed = "precondition-failed"
+    case eventsGone = "events-gone"
+    case idempotencyKeyReused = "idempotency-key-reused"
+    case idempotencyKeyInUse = "idempotency-key-in-use"
     case requestTooLarge = "request-too-large"
     case unsupportedMediaType = "unsupported-media-type"
     case expectationFailed = "expectation-failed"
@@ -31,6 +34,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case notAdoptable = "not-adoptable"
     case unmanageUnsupported = "unmanage-unsupported"
     case tooManyTunnels = "too-many-tunnels"
+    case outOfScope = "out-of-scope"
 
     // The host
     case underlayMissing = "underlay-missing"

@@ -27,6 +27,8 @@ struct TunnelController: Sendable {
 
     private func list(_ request: Request) throws -> Answer {
         let wanted = try PageRequest(request)
+        // Before the page: that may be newer than the tag says, never older.
+        let tag = Response.Header.entityTag(ofSet: reconciler.directory.revision)
         let page = reconciler.directory.page(after: wanted.after, limit: wanted.limit, where: wanted.matches)
         var writer = JSONWriter(capacity: 64 + page.views.count * 640)
         writer.object { writer in
@@ -34,7 +36,7 @@ struct TunnelController: Sendable {
             let last = page.hasMore ? page.views.last : nil
             writer.member("next_cursor", last.map { PageRequest.cursor(after: $0.tunnel.name) })
         }
-        return .response(Response(json: writer))
+        return .response(Response(json: writer, headers: [tag]))
     }
 
     private func read(_ request: Request) throws -> Answer {
@@ -149,14 +151,23 @@ struct TunnelController: Sendable {
 extension Request {
     /// The tunnel that the path names; nil where no tunnel can have such a name or id.
     var tunnelKey: TunnelKey? {
-        guard let text = parameters["name"] else { return nil }
-        // No name is as long as an id.
-        if let name = try? InterfaceName(text) { return .name(name) }
-        return TunnelID(text).map { .id($0) }
+        parameters["name"].flatMap { TunnelKey($0) }
     }
 
     /// For the audit.
     var author: String { (principal as? Principal)?.author ?? "unknown" }
+}
+
+extension TunnelKey {
+    init?(_ text: String) {
+        // No name is as long as an id.
+        if let name = try? InterfaceName(text) {
+            self = .name(name)
+        } else {
+            guard let id = TunnelID(text) else { return nil }
+            self = .id(id)
+        }
+    }
 }
 
 extension Response {
@@ -188,5 +199,10 @@ extension Response.Header {
     /// Strong, and the same for as long as the definition is.
     static func entityTag(of view: TunnelView) -> Self {
         Self("ETag", "\"\(view.tunnel.revision)\"")
+    }
+
+    /// Of the set of all tunnels.
+    static func entityTag(ofSet revision: Int64) -> Self {
+        Self("ETag", "\"\(revision)\"")
     }
 }
