@@ -36,7 +36,11 @@ public final class Directory: Sendable {
         }
     }
 
+    /// Told of each change after it is to be seen, on the writer's thread: the tunnel's newest view, nil for none.
+    typealias Observer = @Sendable (TunnelKey, TunnelView?) -> Void
+
     private let state = Mutex(State())
+    private let observer = Mutex<Observer?>(nil)
 
     init() {}
 
@@ -104,8 +108,10 @@ public final class Directory: Sendable {
 
     /// Shows many newer views at once, at a cost that grows with all views and not with their product.
     func publish(_ publication: Publication) {
-        state.withLock { state in
-            let views = publication.views
+        let views = publication.views
+        let formerNames: [InterfaceName] = state.withLock { state in
+            // Those that nobody has any more.
+            var formerNames: [InterfaceName] = []
             for id in publication.removed { state.byID[id] = nil }
             for (id, view) in views { state.byID[id] = view }
             var kept: [TunnelView] = []
@@ -116,38 +122,62 @@ public final class Directory: Sendable {
                     kept.append(view)
                 } else {
                     state.byName[view.tunnel.name.text] = nil
+                    formerNames.append(view.tunnel.name)
                 }
             }
             for view in views.values { state.byName[view.tunnel.name.text] = view }
             let new = views.values.sorted { $0.tunnel.name < $1.tunnel.name }
             state.sorted = kept.merged(with: new)
             state.version += 1
+            return formerNames.filter { state.byName[$0.text] == nil }
+        }
+        guard let observer = observer.withLock({ $0 }) else { return }
+        for name in formerNames { observer(.name(name), nil) }
+        for id in publication.removed { observer(.id(id), nil) }
+        for (id, view) in views {
+            observer(.name(view.tunnel.name), view)
+            observer(.id(id), view)
         }
     }
 
     /// Shows a newer view in the place of the tunnel's former one.
     func publish(_ view: TunnelView) {
-        state.withLock { state in
+        let name = view.tunnel.name
+        let formerName: InterfaceName? = state.withLock { state in
             state.version += 1
-            let name = view.tunnel.name
-            if let former = state.byID[view.tunnel.id] {
+            let former = state.byID[view.tunnel.id]
+            if let former {
                 if former.tunnel.name == name {
                     state.byName[name.text] = view
                     state.byID[view.tunnel.id] = view
                     state.sorted[state.position(of: name)] = view
-                    return
+                    return nil
                 }
                 state.remove(former)
             }
             state.insert(view)
+            return former?.tunnel.name
         }
+        guard let observer = observer.withLock({ $0 }) else { return }
+        if let formerName { observer(.name(formerName), nil) }
+        observer(.name(name), view)
+        observer(.id(view.tunnel.id), view)
     }
 
     func remove(_ id: TunnelID) {
-        state.withLock { state in
+        let removed = state.withLock { state in
             state.version += 1
-            if let view = state.byID[id] { state.remove(view) }
+            let view = state.byID[id]
+            if let view { state.remove(view) }
+            return view
         }
+        guard let removed, let observer = observer.withLock({ $0 }) else { return }
+        observer(.name(removed.tunnel.name), nil)
+        observer(.id(id), nil)
+    }
+
+    func watch(_ observer: @escaping Observer) {
+        self.observer.withLock { $0 = observer }
     }
 }
 

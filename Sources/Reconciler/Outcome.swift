@@ -63,27 +63,12 @@ extension Reconciler {
     ///   - isNew: whether the link was made just now.
     ///   - time: of the look or the batch.
     func accept(_ link: AppliedLink, for entry: Managed, isNew: Bool, at time: Timestamp) {
-        var entry = entry
-        var status = entry.status
-        if isNew, entry.hasHadLink { status.epoch += 1 }
-        entry.hasHadLink = true
-        if status.isDriftOpen {
+        if entry.status.isDriftOpen {
             counters.repairs.increment()
-            for position in status.drift.indices where status.drift[position].repairedAt == nil {
-                status.drift[position].repairedAt = time
-            }
             logger.notice("repaired", metadata: ["tunnel": "\(entry.tunnel.name)"])
         }
-        status.state = link.isUp ? .up : .down
-        status.ifindex = link.ifindex
-        status.mtu = link.mtu
-        status.problem = nil
-        guard status != entry.status else { return }
-        status.reconciledAt = time
-        entry.status = status
-        entry.backoff = Backoff()
-        entry.isBackingOff = false
-        settle(entry)
+        let accepted = entry.accepting(link, isNew: isNew, at: time)
+        if accepted.status != entry.status { settle(accepted) }
     }
 
     /// The kernel refused: said in the status, and tried again after a while.
@@ -109,6 +94,29 @@ extension Reconciler {
                 reconciler.scheduleLook(after: .zero)
             }
         }
+    }
+}
+
+extension Managed {
+    /// With what the kernel has now that it matches.
+    func accepting(_ link: AppliedLink, isNew: Bool, at time: Timestamp) -> Managed {
+        var entry = self
+        var status = status
+        if isNew, hasHadLink { status.epoch += 1 }
+        entry.hasHadLink = true
+        for position in status.drift.indices where status.drift[position].repairedAt == nil {
+            status.drift[position].repairedAt = time
+        }
+        status.state = link.isUp ? .up : .down
+        status.ifindex = link.ifindex
+        status.mtu = link.mtu
+        status.problem = nil
+        guard status != entry.status else { return entry }
+        status.reconciledAt = time
+        entry.status = status
+        entry.backoff = Backoff()
+        entry.isBackingOff = false
+        return entry
     }
 }
 

@@ -33,6 +33,8 @@ public actor Reconciler {
     var isStopped = false
     /// Whether there was a batch since the last look.
     var hasWritten = false
+    /// Whether answers were kept since the last pruning.
+    var hasKeptAnswers = true
     private var pace = BatchPace()
     /// When the batch at hand began: the time of all that it does.
     var batchTime = Timestamp(milliseconds: 0)
@@ -56,6 +58,9 @@ public actor Reconciler {
         public var slowTick = Duration.seconds(30)
         /// Events kept.
         public var history = 200_000
+        /// Answers kept for retries, and bytes of their bodies.
+        public var answers = 10_000
+        public var answerBytes = 64 << 20
 
         public init() {}
     }
@@ -194,6 +199,7 @@ public actor Reconciler {
         timing.after(limits.slowTick) {
             self.onWriter { reconciler in
                 reconciler.pruneHistory()
+                reconciler.pruneAnswers()
                 reconciler.plane.forget()
                 reconciler.scheduleLook(after: .zero)
                 reconciler.scheduleTick()

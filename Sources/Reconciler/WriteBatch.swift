@@ -84,6 +84,7 @@ extension Reconciler {
                     if let step = items[position].step, step.former == nil { room -= 1 }
                 }
                 try askKernel(&items)
+                keepAnswers(to: items, in: &transaction)
             }
             return .done
         } catch {

@@ -98,14 +98,8 @@ extension Reconciler {
             if result == nil { fallBehind() }
             return .deleted
         }
-        var entry =
-            managed[step.id]
-            ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
-        entry.tunnel = wanted
-        entry.isBackingOff = false
-        entry.status.state = .pending
+        let entry = pendingEntry(step, wanted, result)
         if case .success(let link?) = result {
-            entry.status.drift = []
             let isNew = link.ifindex != step.ifindex
             accept(link, for: entry, isNew: isNew, at: batchTime)
             if isNew, entry.hasHadLink { record([], renewed: [step.id]) }
@@ -115,6 +109,20 @@ extension Reconciler {
         }
         let view = directory.view(.id(step.id)) ?? TunnelView(tunnel: wanted, status: entry.status)
         return step.former == nil ? .created(view) : .changed(view)
+    }
+
+    /// A tunnel as it is stored, before it is known what the kernel has of it.
+    func pendingEntry(
+        _ step: WriteStep, _ wanted: Tunnel, _ result: Result<AppliedLink?, TunnelProblem>?
+    ) -> Managed {
+        var entry =
+            managed[step.id]
+            ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
+        entry.tunnel = wanted
+        entry.isBackingOff = false
+        entry.status.state = .pending
+        if case .success(.some) = result { entry.status.drift = [] }
+        return entry
     }
 
     /// The kernel follows later.

@@ -71,13 +71,20 @@ public struct API: Sendable {
     public let routes: [Route]
     private let authorization: Authorization
     private let streams: EventStreams
+    let watchers: Watchers
     private let logger: Logger
 
     public init(_ sources: Sources, logger: Logger) {
         let server = ServerController(version: sources.version, unreadiness: sources.unreadiness)
         streams = EventStreams(history: sources.history, timing: sources.timing, logger: logger)
+        let authorization = Authorization(
+            tokens: sources.tokens, version: sources.tokensVersion, isMember: sources.isMember, timing: sources.timing)
+        let directory = sources.reconciler.directory
+        watchers = Watchers(directory: directory, timing: sources.timing)
+        let waits = TunnelWaits(watchers: watchers, directory: directory) { authorization.stillHolds($0) }
+        let retries = Retries(history: sources.history, timing: sources.timing)
         routes =
-            TunnelController(reconciler: sources.reconciler).routes
+            TunnelController(reconciler: sources.reconciler, waits: waits, retries: retries).routes
             + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
             + HostController(sources).routes
@@ -85,8 +92,7 @@ public struct API: Sendable {
             + EventController(history: sources.history, streams: streams).routes
             + MetricsController(sources: sources).routes
             + server.routes
-        authorization = Authorization(
-            tokens: sources.tokens, version: sources.tokensVersion, isMember: sources.isMember, timing: sources.timing)
+        self.authorization = authorization
         self.logger = logger
     }
 
@@ -119,6 +125,12 @@ public struct API: Sendable {
     /// Sends events that were committed to all who wait for them: for `TunnelStore.deliverEvents(to:)`.
     public func publish(_ events: [StoredEvent]) {
         streams.publish(events)
+    }
+
+    /// Answers those who wait for a tunnel, and all who come after: to be called before the server is stopped, which waits
+    /// for answers.
+    public func stopWaiting() {
+        watchers.stop()
     }
 
     private func logFailure(_ error: any Error, _ request: Request?, _ level: Logger.Level) {

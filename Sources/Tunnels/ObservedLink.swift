@@ -122,9 +122,9 @@ public struct ObservedState: Sendable {
     public private(set) var links: [ObservedLink]
     /// For tunnels whose MTU follows the underlay, where the kernel knows a way to the remote.
     public var paths: [TunnelID: UnderlayPath]
-    private var byName: [String: Int]
-    private var byOwner: [TunnelID: Int]
-    private var byEndpoints: [LinkParameters.Endpoints: Int]
+    private var byName: PositionTable
+    private var byOwner: PositionTable
+    private var byEndpoints: PositionTable
 
     /// - Parameter tunnels: those that may claim a link that bears half of our mark.
     public init(
@@ -132,19 +132,16 @@ public struct ObservedState: Sendable {
     ) {
         self.links = links
         self.paths = paths
-        byName = [:]
-        byOwner = [:]
-        byEndpoints = [:]
-        byName.reserveCapacity(links.count)
-        byOwner.reserveCapacity(links.count)
-        byEndpoints.reserveCapacity(links.count)
+        byName = PositionTable(capacity: links.count)
+        byOwner = PositionTable(capacity: links.count)
+        byEndpoints = PositionTable(capacity: links.count)
         for (position, link) in links.enumerated() {
-            byName[link.name] = position
+            byName.insert(position, hash: link.name.hashValue)
             // Of two links that bear one mark, the older one (the lower ifindex) is the tunnel's.
-            if let owner = link.owner, byOwner[owner].map({ links[$0].ifindex > link.ifindex }) ?? true {
-                byOwner[owner] = position
+            if let owner = link.owner, self.link(of: owner).map({ $0.ifindex > link.ifindex }) ?? true {
+                byOwner.insert(position, hash: owner.hashValue) { links[$0].owner == owner }
             }
-            if let endpoints = link.parameters?.endpoints { byEndpoints[endpoints] = position }
+            if let endpoints = link.parameters?.endpoints { byEndpoints.insert(position, hash: endpoints.hashValue) }
         }
         if links.contains(where: { $0.remains != nil }) { claimRemains(by: tunnels) }
     }
@@ -161,12 +158,12 @@ public struct ObservedState: Sendable {
             case nil: break
             }
         }
-        for tunnel in tunnels where byOwner[tunnel.id] == nil {
+        for tunnel in tunnels where link(of: tunnel.id) == nil {
             let best = claims[tunnel.id]?.min { rank(of: $0, for: tunnel) < rank(of: $1, for: tunnel) }
             guard let position = best ?? grouped[tunnel.name.text] else { continue }
             links[position].owner = tunnel.id
             if case .whole = links[position].remains { links[position].remains = nil }
-            byOwner[tunnel.id] = position
+            byOwner.insert(position, hash: tunnel.id.hashValue)
         }
     }
 
@@ -177,9 +174,17 @@ public struct ObservedState: Sendable {
         return (link.name == tunnel.name.text ? 0 : 1, isWhole ? 0 : 1, link.ifindex)
     }
 
-    public func link(named name: String) -> ObservedLink? { byName[name].map { links[$0] } }
-    public func link(of tunnel: TunnelID) -> ObservedLink? { byOwner[tunnel].map { links[$0] } }
+    public func link(named name: String) -> ObservedLink? {
+        byName.position(hash: name.hashValue) { links[$0].name == name }.map { links[$0] }
+    }
+
+    public func link(of tunnel: TunnelID) -> ObservedLink? {
+        byOwner.position(hash: tunnel.hashValue) { links[$0].owner == tunnel }.map { links[$0] }
+    }
+
     public func link(with endpoints: LinkParameters.Endpoints) -> ObservedLink? {
-        byEndpoints[endpoints].map { links[$0] }
+        byEndpoints.position(hash: endpoints.hashValue) { links[$0].parameters?.endpoints == endpoints }.map {
+            links[$0]
+        }
     }
 }

@@ -95,6 +95,7 @@ struct Daemon {
             break
         }
         watch.cancel()
+        api.stopWaiting()
         server.stop()
         await reconciler.stop()
         withExtendedLifetime(claim) {}

@@ -19,11 +19,29 @@ struct HTTPFailure: Error {
 func send(
     _ method: String, _ target: String, headers: [String] = [], body: String? = nil, to address: ListenAddress
 ) throws -> HTTPAnswer {
+    try PendingAnswer(method, target, headers: headers, body: body, to: address).wait()
+}
+
+/// A request whose answer is read later.
+final class PendingAnswer {
+    private let descriptor: Int32
+
+    init(
+        _ method: String, _ target: String, headers: [String] = [], body: String? = nil, to address: ListenAddress
+    ) throws {
+        descriptor = try connected(to: address)
+        begin(method, target, headers: headers, body: body, on: descriptor)
+    }
+
+    deinit { close(descriptor) }
+
+    func wait() throws -> HTTPAnswer { try parsed(received(descriptor)) }
+}
+
+private func begin(_ method: String, _ target: String, headers: [String], body: String?, on descriptor: Int32) {
     var request = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     for header in headers { request += header + "\r\n" }
     if let body { request += "Content-Length: \(body.utf8.count)\r\n\r\n\(body)" } else { request += "\r\n" }
-    let descriptor = try connected(to: address)
-    defer { close(descriptor) }
     var bytes = Array(request.utf8)[...]
     while !bytes.isEmpty {
         let count = bytes.withUnsafeBytes {
@@ -32,7 +50,6 @@ func send(
         guard count > 0 else { break }
         bytes = bytes.dropFirst(count)
     }
-    return try parsed(received(descriptor))
 }
 
 func connected(to address: ListenAddress, receiveBuffer: Int32? = nil) throws -> Int32 {

@@ -22,6 +22,9 @@ extension Problem {
         switch refusal {
         case .notJSON(let error):
             self.init(.invalidJSON, "At byte \(error.offset): \(error.detail).")
+        case .notYAML(let error):
+            let place = error.line > 0 ? "At line \(error.line), column \(error.column)" : "The body"
+            self.init(.invalidYAML, "\(place): \(error.detail).")
         case .shape(let violations):
             self.init(.invalidShape, Self.summary(of: violations))
             errors = violations

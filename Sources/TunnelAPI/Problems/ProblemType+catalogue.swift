@@ -20,6 +20,12 @@ extension ProblemType {
                 "Bodies are JSON (RFC 8259) in UTF-8. The detail gives the place, counted in bytes. One name may "
                     + "not occur twice in an object, and nothing may follow the value."
             )
+        case .invalidYAML:
+            (
+                400, "The body isn't YAML as it is taken here",
+                "The detail gives the place. One document of YAML 1.2 in UTF-8 is taken, whose scalars are read by "
+                    + "the core schema; anchors, aliases, tags, merge keys and a key twice aren't."
+            )
         case .invalidShape:
             (
                 400, "The body hasn't the right shape",

@@ -6,6 +6,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
     // The request
     case badRequest = "bad-request"
     case invalidJSON = "invalid-json"
+    case invalidYAML = "invalid-yaml"
     case invalidShape = "invalid-shape"
     case invalidValue = "invalid-value"
     case invalidParameter = "invalid-parameter"

@@ -25,7 +25,7 @@ struct ApplyController: Sendable {
         return .deferred { [reconciler, queue] responder in
             queue.async {
                 do {
-                    let body = try ApplyBody(request.jsonBody(types: Request.json))
+                    let body = try ApplyBody(request.jsonOrYAMLBody())
                     let apply = Apply(
                         body.set, revisions: revisions, author: request.author, isDryRun: body.isDryRun)
                     reconciler.apply(apply) { result in

@@ -90,7 +90,10 @@ struct MetricsController: Sendable {
         }
         let gauges: [(String, String, Int)] = [
             ("open_connections", "Connections that are open.", statistics.openConnections),
-            ("deferred_answers", "Requests that wait for the writer.", statistics.deferredAnswers),
+            (
+                "deferred_answers", "Requests whose answer is due: writes, and those who wait for a tunnel.",
+                statistics.deferredAnswers
+            ),
             ("open_streams", "Streams that are open.", statistics.openStreams),
         ]
         for (name, help, value) in gauges {

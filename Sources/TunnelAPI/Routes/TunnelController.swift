@@ -5,10 +5,14 @@ internal import Tunnels
 /// `/v1/tunnels`: what is stored, and changes to it.
 struct TunnelController: Sendable {
     private let reconciler: Reconciler
+    private let waits: TunnelWaits
+    private let retries: Retries
     private let encoded = EncodedTunnels()
 
-    init(reconciler: Reconciler) {
+    init(reconciler: Reconciler, waits: TunnelWaits, retries: Retries) {
         self.reconciler = reconciler
+        self.waits = waits
+        self.retries = retries
     }
 
     var routes: [Route] {
@@ -40,9 +44,14 @@ struct TunnelController: Sendable {
     }
 
     private func read(_ request: Request) throws -> Answer {
-        _ = try Query(request)
+        let query = try Query(request, known: ["wait", "until"])
+        let tags = try request.entityTags("If-None-Match")
+        if let wanted = try WaitRequest(query) {
+            guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
+            return try waits.answer(request, key, wanted, known: tags)
+        }
         let view = try view(request)
-        if let tags = try request.entityTags("If-None-Match"), tags.matchesWeakly(view.tunnel.revision) {
+        if let tags, tags.matchesWeakly(view.tunnel.revision) {
             return .response(Response(status: 304, headers: [.entityTag(of: view)]))
         }
         return encoded.answer(for: view)
@@ -56,13 +65,15 @@ struct TunnelController: Sendable {
     // MARK: Writing
 
     private func create(_ request: Request) throws -> Answer {
-        _ = try Query(request)
-        let body = try TunnelBody(request.jsonBody(types: Request.json))
-        guard body.revision == nil else {
-            let violation = Violation("/revision", "leave it out: a tunnel that isn't made yet has none.")
-            throw BodyRefusal.shape([violation])
+        try retries.once(request) { attempt in
+            _ = try Query(request)
+            let body = try TunnelBody(request.jsonBody(types: Request.json))
+            guard body.revision == nil else {
+                let violation = Violation("/revision", "leave it out: a tunnel that isn't made yet has none.")
+                throw BodyRefusal.shape([violation])
+            }
+            return write(.create(body.definition), nil, request, attempt)
         }
-        return write(.create(body.definition), nil, request)
     }
 
     private func put(_ request: Request) throws -> Answer {
@@ -113,24 +124,28 @@ struct TunnelController: Sendable {
         _ = try Query(request)
         guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
         let write = Write(.unmanage(key), precondition: try request.precondition(), author: request.author)
-        return answer(to: write)
+        return answer(to: write) { Response($0, isAsynchronous: false) }
     }
 
     private func write(
-        _ change: Write.Change, _ precondition: Write.Precondition?, _ request: Request
+        _ change: Write.Change, _ precondition: Write.Precondition?, _ request: Request, _ attempt: Attempt? = nil
     ) -> Answer {
+        let isAsynchronous = request.prefersAsynchronousAnswer
+        let respond: @Sendable (WriteOutcome) -> Response = { Response($0, isAsynchronous: isAsynchronous) }
         let write = Write(
-            change, precondition: precondition, author: request.author,
-            isAsynchronous: request.prefersAsynchronousAnswer)
-        return answer(to: write)
+            change, precondition: precondition, author: request.author, isAsynchronous: isAsynchronous,
+            receipt: attempt?.receipt(respond))
+        return answer(to: write, attempt, respond)
     }
 
-    private func answer(to write: Write) -> Answer {
+    private func answer(
+        to write: Write, _ attempt: Attempt? = nil, _ respond: @escaping @Sendable (WriteOutcome) -> Response
+    ) -> Answer {
         .deferred { [reconciler] responder in
             reconciler.submit(write) { result in
+                let kept = attempt?.end()
                 switch result {
-                case .success(let outcome):
-                    responder.answer(Response(outcome, isAsynchronous: write.isAsynchronous))
+                case .success(let outcome): responder.answer(kept ?? respond(outcome))
                 case .failure(let refusal): responder.fail(refusal)
                 }
             }
