@@ -11,6 +11,7 @@ struct WaitRequest {
         case absent
     }
 
+    static let parameters = ["wait", "until"]
     static let seconds = 0...300
 
     let duration: Duration
