@@ -140,7 +140,8 @@ import Tunnels
     }
 
     @Test(arguments: [
-        "wait=-1s", "wait=00s", "wait=301s", "wait=x", "wait=1m", "wait=01s", "wait=", "until=absent", "wait=1s&until=state:gone",
+        "wait=-1s", "wait=00s", "wait=301s", "wait=x", "wait=1m", "wait=01s", "wait=", "until=absent",
+        "wait=1s&until=state:gone",
         "wait=1s&until=state", "wait=1s&until=revision:0", "wait=1s&until=revision:x", "wait=1s&until=absent:1",
         "wait=1s&wait=2s", "wait=1s&until=",
     ])
