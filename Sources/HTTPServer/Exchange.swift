@@ -26,6 +26,8 @@ final class Exchange {
     private let targetAddress: UInt
     private var stage = Stage.started
     private var body: [UInt8] = []
+    /// Of `Limits.largeBodiesBytes`, until the answer is sent.
+    private var reservedBytes = 0
     /// The connection ends with this answer.
     private var isLast = false
     private var stream: (id: UInt64, stream: ResponseStream)?
@@ -93,6 +95,10 @@ final class Exchange {
         do {
             if server.isStopping { throw HTTPError.stopping }
             let route = try server.route(&request)
+            let limit = route.bodyBytes ?? server.limits.bodyBytes
+            if let length = framing.contentLength, length > limit {
+                throw HTTPError.payloadTooLarge(limitBytes: limit)
+            }
             stage = .receiving(request, route)
             return .YES
         } catch {
@@ -121,19 +127,29 @@ final class Exchange {
     /// Takes a piece of the body. libmicrohttpd lets no answer be queued here: one that grows too large is
     /// answered past it.
     func receive(_ bytes: UnsafeBufferPointer<UInt8>) -> MHD_Result {
-        guard case .receiving(let request, _) = stage else { return .YES }
+        guard case .receiving(let request, let route) = stage else { return .YES }
         server.counters.count(received: bytes.count)
-        let limit = server.limits.bodyBytes
-        guard body.count + bytes.count <= limit else {
-            guard connection.move(from: .receiving, to: .cut) else { return .NO }
-            connection.exhaust()
-            stage = .answered
-            server.watch.linger(connection.descriptor)
-            connection.sendLast(server.response(to: HTTPError.payloadTooLarge(limitBytes: limit), request))
-            return .NO
+        let size = body.count + bytes.count
+        let limit = route.bodyBytes ?? server.limits.bodyBytes
+        if size > limit { return refuseRest(of: request, .payloadTooLarge(limitBytes: limit)) }
+        let large = size - server.limits.bodyBytes - reservedBytes
+        if large > 0 {
+            guard server.reserve(large) else {
+                return refuseRest(of: request, .overloaded("Too many large bodies are being read."))
+            }
+            reservedBytes += large
         }
         unsafe body.append(contentsOf: bytes)
         return .YES
+    }
+
+    private func refuseRest(of request: Request, _ error: HTTPError) -> MHD_Result {
+        guard connection.move(from: .receiving, to: .cut) else { return .NO }
+        connection.exhaust()
+        stage = .answered
+        server.watch.linger(connection.descriptor)
+        connection.sendLast(server.response(to: error, request))
+        return .NO
     }
 
     private func perform(_ request: Request, _ route: Route) -> MHD_Result {
@@ -213,6 +229,8 @@ final class Exchange {
             server.streams.remove(id)
             stream.closed()
         }
+        server.release(reservedBytes)
+        reservedBytes = 0
         if case .deferred(let deferral) = stage { deferral.settle(.failure(HTTPError.stopping)) }
         if status != 0 {
             server.counters.count(status: status, bytes: sentBytes)

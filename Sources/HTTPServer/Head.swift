@@ -100,9 +100,6 @@ struct Head {
                 return .badRequest("The only transfer coding is chunked, once, in HTTP/1.1.")
             }
         }
-        if let contentLength, contentLength > limits.bodyBytes {
-            return .payloadTooLarge(limitBytes: limits.bodyBytes)
-        }
         return expectation == .unknown ? .expectationFailed : nil
     }
 

@@ -1,7 +1,9 @@
 /// Bounds on what one client, and all together, can make the server hold.
 public struct Limits: Sendable {
-    /// Of one request's body, announced or chunked; 413 beyond it.
+    /// Of one request's body, announced or chunked, unless its route says otherwise; 413 beyond it.
     public var bodyBytes = 256 * 1024
+    /// Of what all bodies together hold beyond `bodyBytes` each; 503 beyond it.
+    public var largeBodiesBytes = 64 * 1024 * 1024
     /// Of the header section without the request line; 431 beyond it.
     public var headerBytes = 16 * 1024
     /// Of the request's target; 414 beyond it.

@@ -15,7 +15,8 @@ extension RequestHeaders {
         if let error = head.finished(end: start + UInt(section.count), isVersion11: isVersion11) { throw error }
         // The section is known to be whole and in one piece, so it is copied in one.
         let framing = Framing(
-            isVersion11: isVersion11, isChunked: head.isChunked, announcesBody: head.announcesBody)
+            isVersion11: isVersion11, isChunked: head.isChunked, announcesBody: head.announcesBody,
+            contentLength: head.contentLength)
         unsafe self.init(bytes: Array(section), fields: head.fields, framing: framing)
     }
 

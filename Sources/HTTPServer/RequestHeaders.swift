@@ -20,6 +20,8 @@ public final class RequestHeaders: Sendable {
         var isVersion11: Bool
         var isChunked: Bool
         var announcesBody: Bool
+        /// nil where it isn't given.
+        var contentLength: Int?
     }
 
     init(bytes: [UInt8], fields: [Field], framing: Framing) {

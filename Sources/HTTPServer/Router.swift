@@ -14,12 +14,18 @@ public final class Route: Sendable {
     public let pattern: String
     /// For `Server.Authorize`: that this is answered to everybody.
     public let isOpen: Bool
+    /// Of the body, in place of `Limits.bodyBytes`; nil for that.
+    let bodyBytes: Int?
     let handler: Handler
 
-    public init(_ method: Method, _ pattern: String, isOpen: Bool = false, _ handler: @escaping Handler) {
+    public init(
+        _ method: Method, _ pattern: String, isOpen: Bool = false, bodyBytes: Int? = nil,
+        _ handler: @escaping Handler
+    ) {
         self.method = method
         self.pattern = pattern
         self.isOpen = isOpen
+        self.bodyBytes = bodyBytes
         self.handler = handler
     }
 }

@@ -40,6 +40,8 @@ public final class Server: Sendable {
     let watch: Watch
     private let lastID = Atomic<UInt64>(0)
     private let accepted = Atomic<UInt64>(0)
+    /// What bodies hold beyond `Limits.bodyBytes` each.
+    private let largeBodies = Atomic<Int>(0)
     private let stopping = Atomic(false)
     private let connections = Mutex<[UInt64: Connection]>([:])
     private let listeners = Mutex<[Listener]>([])
@@ -162,6 +164,17 @@ extension Server {
         guard request.method == .options else { throw HTTPError.methodNotAllowed(allow: allowed) }
         let allow = allowed.map(\.rawValue).joined(separator: ", ")
         throw EarlyAnswer(response: Response(status: 204, headers: [.init("Allow", allow)]))
+    }
+
+    /// Asks to hold so many bytes of a large body.
+    func reserve(_ bytes: Int) -> Bool {
+        guard largeBodies.add(bytes, ordering: .relaxed).newValue > limits.largeBodiesBytes else { return true }
+        release(bytes)
+        return false
+    }
+
+    func release(_ bytes: Int) {
+        if bytes > 0 { largeBodies.subtract(bytes, ordering: .relaxed) }
     }
 
     func addDeferral(_ descriptor: Int32) throws(HTTPError) -> Deferral {

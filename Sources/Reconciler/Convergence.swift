@@ -70,17 +70,22 @@ extension Reconciler {
         guard let prefix = tunnel.definition.prefixAroundRemote else { return }
         do throws(TunnelProblem) {
             let path = try plane.paths(of: [tunnel])[tunnel.id]
-            let isOwn = path.map { $0.ifindex == managed[tunnel.id]?.status.ifindex } ?? false
-            if let path, !isOwn, path.prefixLength > prefix.length { return }
+            guard swallows(tunnel, prefix, path) else { return }
             throw .routeSwallowsRemote(prefix, remote: tunnel.definition.remote)
         } catch {
             throw .host(error)
         }
     }
+
+    /// Whether `prefix`, around the remote, takes the outer packets from the way that they have.
+    func swallows(_ tunnel: Tunnel, _ prefix: IPv4Prefix, _ path: UnderlayPath?) -> Bool {
+        guard let path, path.ifindex != managed[tunnel.id]?.status.ifindex else { return true }
+        return path.prefixLength <= prefix.length
+    }
 }
 
 extension TunnelProblem {
-    fileprivate static func unsettled(_ name: String) -> TunnelProblem {
+    static func unsettled(_ name: String) -> TunnelProblem {
         TunnelProblem(
             .kernelRefused, "\(name) still differs after three tries; something else keeps changing it.")
     }

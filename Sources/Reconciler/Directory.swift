@@ -9,6 +9,9 @@ public final class Directory: Sendable {
         var sorted: [TunnelView] = []
         var byName: [String: TunnelView] = [:]
         var byID: [TunnelID: TunnelView] = [:]
+        /// Counts the changes.
+        var version = 0
+        var revision: Int64 = 0
 
         /// The first position whose name isn't before `name`.
         func position(of name: InterfaceName) -> Int {
@@ -55,6 +58,16 @@ public final class Directory: Sendable {
         state.withLock { $0.sorted }
     }
 
+    /// Another one whenever a view changed.
+    var version: Int {
+        state.withLock { $0.version }
+    }
+
+    /// All views and the version that they are.
+    var versioned: (views: [TunnelView], version: Int) {
+        state.withLock { ($0.sorted, $0.version) }
+    }
+
     /// At most `limit` views whose names follow `name` and that `matches` accepts, by name, and whether more follow.
     public func page(
         after name: InterfaceName?, limit: Int, where matches: (TunnelView) -> Bool
@@ -71,14 +84,67 @@ public final class Directory: Sendable {
         return (page, false)
     }
 
+    /// The revision of the set of all tunnels: grows with each change of a definition. Never newer than the views.
+    public var revision: Int64 {
+        state.withLock { $0.revision }
+    }
+
+    func note(revision: Int64) {
+        state.withLock { $0.revision = revision }
+    }
+
     var count: Int {
         state.withLock { $0.sorted.count }
+    }
+
+    /// Makes room for so many, so that it needn't grow step by step.
+    func reserve(_ count: Int) {
+        state.withLock { state in
+            state.sorted.reserveCapacity(count)
+            state.byName.reserveCapacity(count)
+            state.byID.reserveCapacity(count)
+        }
+    }
+
+    /// Shows many newer views at once, at a cost that grows with all views and not with their product.
+    func publish(_ publication: Publication) {
+        let views = publication.views
+        let formerNames: [InterfaceName] = state.withLock { state in
+            // Those that nobody has any more.
+            var formerNames: [InterfaceName] = []
+            for id in publication.removed { state.byID[id] = nil }
+            for (id, view) in views { state.byID[id] = view }
+            var kept: [TunnelView] = []
+            kept.reserveCapacity(state.sorted.count)
+            for view in state.sorted {
+                let id = view.tunnel.id
+                if views[id] == nil, !publication.removed.contains(id) {
+                    kept.append(view)
+                } else {
+                    state.byName[view.tunnel.name.text] = nil
+                    formerNames.append(view.tunnel.name)
+                }
+            }
+            for view in views.values { state.byName[view.tunnel.name.text] = view }
+            let new = views.values.sorted { $0.tunnel.name < $1.tunnel.name }
+            state.sorted = kept.merged(with: new)
+            state.version += 1
+            return formerNames.filter { state.byName[$0.text] == nil }
+        }
+        guard let observer = observer.withLock({ $0 }) else { return }
+        for name in formerNames { observer(.name(name), nil) }
+        for id in publication.removed { observer(.id(id), nil) }
+        for (id, view) in views {
+            observer(.name(view.tunnel.name), view)
+            observer(.id(id), view)
+        }
     }
 
     /// Shows a newer view in the place of the tunnel's former one.
     func publish(_ view: TunnelView) {
         let name = view.tunnel.name
         let formerName: InterfaceName? = state.withLock { state in
+            state.version += 1
             let former = state.byID[view.tunnel.id]
             if let former {
                 if former.tunnel.name == name {
@@ -100,6 +166,7 @@ public final class Directory: Sendable {
 
     func remove(_ id: TunnelID) {
         let removed = state.withLock { state in
+            state.version += 1
             let view = state.byID[id]
             if let view { state.remove(view) }
             return view
@@ -111,5 +178,28 @@ public final class Directory: Sendable {
 
     func watch(_ observer: @escaping Observer) {
         self.observer.withLock { $0 = observer }
+    }
+}
+
+/// What is published together.
+struct Publication {
+    var views: [TunnelID: TunnelView] = [:]
+    var removed: Set<TunnelID> = []
+}
+
+extension [TunnelView] {
+    /// Both are sorted by name, and so is the result.
+    fileprivate func merged(with others: [TunnelView]) -> [TunnelView] {
+        var merged: [TunnelView] = []
+        merged.reserveCapacity(count + others.count)
+        var rest = others[...]
+        for view in self {
+            while let next = rest.first, next.tunnel.name < view.tunnel.name {
+                merged.append(next)
+                rest.removeFirst()
+            }
+            merged.append(view)
+        }
+        return merged + rest
     }
 }

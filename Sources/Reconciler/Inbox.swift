@@ -7,10 +7,39 @@ struct PendingWrite: Sendable {
     let completion: @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void
 }
 
+/// Work of the writer that shares no transaction with others: a change of several tunnels.
+struct LoneWork: Sendable {
+    /// Does it, and tells whoever waits.
+    let run: @Sendable (isolated Reconciler) -> Void
+    /// Tells that it won't be done.
+    let refuse: @Sendable (WriteRefusal) -> Void
+
+    init(
+        _ run: @escaping @Sendable (isolated Reconciler) -> Void,
+        refuse: @escaping @Sendable (WriteRefusal) -> Void
+    ) {
+        self.run = run
+        self.refuse = refuse
+    }
+}
+
+/// What waits for the writer's turn.
+enum Pending: Sendable {
+    case write(PendingWrite)
+    case alone(LoneWork)
+
+    func refuse(_ refusal: WriteRefusal) {
+        switch self {
+        case .write(let pending): pending.completion(.failure(refusal))
+        case .alone(let work): work.refuse(refusal)
+        }
+    }
+}
+
 /// The writes that wait for the writer.
 final class Inbox: Sendable {
     private struct State {
-        var waiting: [PendingWrite] = []
+        var waiting: [Pending] = []
         var isScheduled = false
         var isClosed = false
         /// How many the writer waits for; nil when it doesn't, or was told that they are there.
@@ -27,7 +56,7 @@ final class Inbox: Sendable {
     /// Adds a write.
     ///
     /// - Returns: whether the writer must be woken.
-    func add(_ pending: PendingWrite) throws(WriteRefusal) -> Bool {
+    func add(_ pending: Pending) throws(WriteRefusal) -> Bool {
         let result: Result<Bool, WriteRefusal> = state.withLock { state in
             if state.isClosed { return .failure(.stopping) }
             if state.waiting.count >= Self.capacity { return .failure(.overloaded) }
@@ -65,7 +94,7 @@ final class Inbox: Sendable {
     }
 
     /// Takes all that wait. The writer must come again until this is empty.
-    func takeAll() -> [PendingWrite] {
+    func takeAll() -> [Pending] {
         state.withLock { state in
             defer { state.waiting = [] }
             if state.waiting.isEmpty { state.isScheduled = false }
@@ -74,7 +103,7 @@ final class Inbox: Sendable {
     }
 
     /// Puts back, in front, what shall go into a later batch.
-    func putBack(_ pending: some Collection<PendingWrite>) {
+    func putBack(_ pending: some Collection<Pending>) {
         state.withLock { $0.waiting.insert(contentsOf: pending, at: 0) }
     }
 

@@ -18,7 +18,7 @@ extension Reconciler {
         hasWritten = false
         counters.looks.increment()
         var news = News(time: timing.now())
-        let tunnels = managed.values.map(\.tunnel)
+        let tunnels = managed.tunnels
         // Once more after a change: the kernel does more than it is asked (deleting an address takes its secondaries
         // along), and the next look would take that for somebody else's doing.
         for round in 0..<3 {
@@ -37,6 +37,7 @@ extension Reconciler {
             guard findings.contains(where: { $0.plan.ifindex != nil }) else { break }
         }
         record(news.events, renewed: news.renewed)
+        publishRevision()
         if plane.hasMoreToSee { scheduleLook(after: limits.settling) }
     }
 

@@ -40,6 +40,8 @@ public actor Reconciler {
     var batchTime = Timestamp(milliseconds: 0)
     /// The id of the tunnel that this batch made last; the next one's follows it.
     var latestID: TunnelID?
+    /// What is to be published together; nil where each is by itself.
+    private var publication: Publication?
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -85,6 +87,9 @@ public actor Reconciler {
         let began = timing.uptime()
         self.armMonitor = armMonitor
         let epochs = try store.epochs()
+        let count = try store.tunnelCount()
+        managed.reserve(count)
+        directory.reserve(count)
         try store.forEachTunnel { tunnel in
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
@@ -93,6 +98,7 @@ public actor Reconciler {
         look()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
+        publishRevision()
         let microseconds = Int((timing.uptime() - began).seconds * 1e6)
         counters.startMicroseconds.store(microseconds, ordering: .relaxed)
         logger.notice("started", metadata: ["tunnels": "\(managed.count)", "microseconds": "\(microseconds)"])
@@ -103,17 +109,26 @@ public actor Reconciler {
     public func stop() {
         isStopped = true
         inbox.close()
-        for pending in inbox.takeAll() { pending.completion(.failure(.stopping)) }
+        for pending in inbox.takeAll() { pending.refuse(.stopping) }
     }
 
     /// Hands a write to the writer. Returns at once; `completion` is called on the writer's thread.
     public nonisolated func submit(
         _ write: Write, completion: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void
     ) {
+        submit(.write(PendingWrite(write: write, completion: completion)))
+    }
+
+    /// Hands in work that the writer does in its turn, with no other in its batch.
+    nonisolated func submit(_ work: LoneWork) {
+        submit(.alone(work))
+    }
+
+    private nonisolated func submit(_ pending: Pending) {
         do throws(WriteRefusal) {
-            if try inbox.add(PendingWrite(write: write, completion: completion)) { wakeWriter() }
+            if try inbox.add(pending) { wakeWriter() }
         } catch {
-            completion(.failure(error))
+            pending.refuse(error)
         }
     }
 
@@ -136,18 +151,25 @@ public actor Reconciler {
         if pace.expected > 1 { inbox.wait(for: pace.expected, pause: pace.pause) }
         let waiting = inbox.takeAll()
         guard !waiting.isEmpty else { return }
-        let size = independentCount(of: waiting)
+        defer {
+            hasWritten = true
+            wakeWriter()
+        }
+        if case .alone(let work)? = waiting.first {
+            inbox.putBack(waiting.dropFirst())
+            return work.run(self)
+        }
+        let writes = waiting.prefix(limits.writesInBatch).prefixOfWrites
+        let size = independentCount(of: writes)
         inbox.putBack(waiting[size...])
         logger.debug("batch", metadata: ["writes": "\(size)", "awaited": "\(pace.expected)"])
         if size == 1, pace.expected == 1 {
-            carryOut(Array(waiting[..<size]))
+            carryOut(Array(writes[..<size]))
         } else {
             let began = timing.uptime()
-            carryOut(Array(waiting[..<size]))
+            carryOut(Array(writes[..<size]))
             pace.learn(found: size, took: timing.uptime() - began, limit: limits.writesInBatch)
         }
-        hasWritten = true
-        wakeWriter()
     }
 
     private func scheduleLookAtChange() {
@@ -196,6 +218,37 @@ public actor Reconciler {
     /// Keeps and publishes what became of a tunnel.
     func settle(_ entry: Managed) {
         managed[entry.tunnel.id] = entry
-        directory.publish(TunnelView(tunnel: entry.tunnel, status: entry.status))
+        guard let view = managed.view(entry.tunnel.id) else { return }
+        if publication == nil { directory.publish(view) } else { publication?.views[entry.tunnel.id] = view }
+    }
+
+    /// Forgets a tunnel that was deleted.
+    func remove(_ id: TunnelID) {
+        managed[id] = nil
+        if publication == nil { directory.remove(id) } else { publication?.removed.insert(id) }
+    }
+
+    /// Publishes together what `body` settles and removes.
+    func publishingTogether(_ body: () -> Void) {
+        publication = Publication()
+        body()
+        if let publication { directory.publish(publication) }
+        publication = nil
+    }
+
+    /// Shows readers the set's revision; to be called when all that it covers is published.
+    func publishRevision() {
+        directory.note(revision: store.setRevision)
+    }
+}
+
+extension Collection<Pending> {
+    /// The writes in front of the first that goes alone.
+    fileprivate var prefixOfWrites: [PendingWrite] {
+        var writes: [PendingWrite] = []
+        for case .write(let pending) in self.prefix(while: { if case .write = $0 { true } else { false } }) {
+            writes.append(pending)
+        }
+        return writes
     }
 }

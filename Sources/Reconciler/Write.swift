@@ -10,6 +10,22 @@ public struct Write: Sendable {
         /// Makes a new definition of the present one.
         case modify(TunnelKey, @Sendable (TunnelDefinition) throws(WriteRefusal) -> TunnelDefinition)
         case delete(TunnelKey)
+        /// Makes a tunnel of a link that somebody else made, as it is.
+        case adopt(Adopting)
+        /// Forgets a tunnel and leaves its link as it is.
+        case unmanage(TunnelKey)
+    }
+
+    /// A link to be adopted, and what it can't tell of its tunnel.
+    public struct Adopting: Sendable {
+        public var link: String
+        public var driftPolicy = DriftPolicy.enforce
+        public var labels: [String: String] = [:]
+        public var comment = ""
+
+        public init(link: String) {
+            self.link = link
+        }
     }
 
     /// What must hold of the tunnel for the write to happen (RFC 9110, section 13.1).
@@ -60,10 +76,22 @@ public enum WriteRefusal: Error, Sendable {
     case notFound
     /// A precondition failed; the tunnel's present revision, nil where there is none.
     case preconditionFailed(current: Int64?)
+    /// There is no link of that name.
+    case linkNotFound(String)
+    /// The link can't be a tunnel as it is.
+    case notAdoptable(String, [Adoption.Note])
+    /// The tunnel's link can't do without the daemon.
+    case unmanageUnsupported(InterfaceName)
     /// Another tunnel has the name, the endpoints or an address. `pointer` is the field in the definition.
     case taken(Taken, by: InterfaceName, id: TunnelID, pointer: String)
     /// The host refused.
     case host(TunnelProblem)
+    /// The host refused these of a set, and so all of it.
+    case items([ItemRefusal])
+    /// A set can't be made true beside the tunnels that it may not touch.
+    case conflicts([SetConflict])
+    /// The set of all tunnels isn't at the revision that was asked for.
+    case setChanged(current: Int64)
     /// The database refused: disk full, damaged, no permission.
     case storage(StoreError)
     /// There are as many tunnels as the daemon holds.

@@ -29,6 +29,8 @@ extension Reconciler {
             guard let current = entry(key) else { throw .notFound }
             try check(write.precondition, against: current.tunnel)
             return .step(WriteStep(from: current, to: nil))
+        // These have a way of their own.
+        case .adopt, .unmanage: throw .notFound
         }
     }
 
@@ -52,7 +54,7 @@ extension Reconciler {
         }
     }
 
-    private func record(
+    func record(
         _ kind: Event.Kind, of tunnel: Tunnel, by author: String, in transaction: inout Transaction
     ) throws(Refusal) {
         do throws(StoreError) {
@@ -62,7 +64,7 @@ extension Reconciler {
         }
     }
 
-    private func refusal(_ refusal: Refusal, of step: WriteStep) -> WriteRefusal {
+    func refusal(_ refusal: Refusal, of step: WriteStep) -> WriteRefusal {
         switch refusal {
         case .nameTaken(let holder): return .taken(.name, by: holder.name, id: holder.id, pointer: "/name")
         case .endpointsTaken(let holder):
@@ -92,8 +94,7 @@ extension Reconciler {
 
     private func publish(_ step: WriteStep, _ result: Result<AppliedLink?, TunnelProblem>?) -> WriteOutcome {
         guard let wanted = step.wanted else {
-            managed[step.id] = nil
-            directory.remove(step.id)
+            remove(step.id)
             if result == nil { fallBehind() }
             return .deleted
         }
@@ -125,16 +126,16 @@ extension Reconciler {
     }
 
     /// The kernel follows later.
-    private func fallBehind() {
+    func fallBehind() {
         isBehind = true
         scheduleLook(after: .zero)
     }
 
-    private func entry(_ key: TunnelKey) -> Managed? {
+    func entry(_ key: TunnelKey) -> Managed? {
         directory.view(key).flatMap { managed[$0.tunnel.id] }
     }
 
-    private func check(_ precondition: Write.Precondition?, against current: Tunnel?) throws(WriteRefusal) {
+    func check(_ precondition: Write.Precondition?, against current: Tunnel?) throws(WriteRefusal) {
         let holds =
             switch precondition {
             case nil: true
@@ -145,7 +146,7 @@ extension Reconciler {
         if !holds { throw .preconditionFailed(current: current?.revision) }
     }
 
-    private func creation(of definition: TunnelDefinition, room: Int) throws(WriteRefusal) -> WriteStep {
+    func creation(of definition: TunnelDefinition, room: Int) throws(WriteRefusal) -> WriteStep {
         guard room > 0 else { throw .tooManyTunnels(limit: limits.tunnels) }
         let now = batchTime
         var generator = SystemRandomNumberGenerator()
@@ -172,7 +173,7 @@ extension Reconciler {
 }
 
 extension WriteStep {
-    fileprivate init(from current: Managed, to wanted: Tunnel?) {
+    init(from current: Managed, to wanted: Tunnel?) {
         former = current.tunnel
         self.wanted = wanted
         id = current.tunnel.id

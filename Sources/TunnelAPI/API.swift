@@ -20,7 +20,7 @@ public struct API: Sendable {
         /// Whether a user may use the unix socket; root always may. May block.
         public var isMember: @Sendable (_ uid: UInt32) -> Bool
         public var host: @Sendable () -> HostReport
-        public var links: @Sendable () throws(TunnelProblem) -> [ObservedLink]
+        public var links: @Sendable () throws(TunnelProblem) -> [HostLink]
         public var routes: @Sendable () throws(TunnelProblem) -> [ObservedRoute]
         /// How many changes the kernel was asked for since the start.
         public var kernelChanges: @Sendable () -> Int
@@ -42,7 +42,7 @@ public struct API: Sendable {
                 SystemGroup.contains(user: $0, group: "tunneld")
             },
             host: @escaping @Sendable () -> HostReport,
-            links: @escaping @Sendable () throws(TunnelProblem) -> [ObservedLink],
+            links: @escaping @Sendable () throws(TunnelProblem) -> [HostLink],
             routes: @escaping @Sendable () throws(TunnelProblem) -> [ObservedRoute],
             kernelChanges: @escaping @Sendable () -> Int = { 0 },
             monitorOverflows: @escaping @Sendable () -> Int = { 0 },
@@ -85,8 +85,10 @@ public struct API: Sendable {
         let retries = Retries(history: sources.history, timing: sources.timing)
         routes =
             TunnelController(reconciler: sources.reconciler, waits: waits, retries: retries).routes
+            + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
             + HostController(sources).routes
+            + LinkController(sources).routes
             + EventController(history: sources.history, streams: streams).routes
             + MetricsController(sources: sources).routes
             + server.routes

@@ -56,6 +56,17 @@ extension TunnelStore {
         }
     }
 
+    /// The id of the latest event that changed the set of tunnels. Where none is left, all before the kept ones count as
+    /// such: then it is at least what it was.
+    func readSetRevision() throws(StoreError) -> Int64 {
+        let kinds = Event.Kind.allCases.filter(\.changesSet).map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        return try read { database in
+            let latest = "SELECT id FROM event WHERE type IN (\(kinds)) ORDER BY id DESC LIMIT 1"
+            if let id = try Int64.fetchOne(database, sql: latest) { return id }
+            return try Int64.fetchOne(database, sql: "SELECT min(id) - 1 FROM event") ?? 0
+        }
+    }
+
     /// Forgets all events but the latest. Costs one look into the table where there is nothing to do.
     ///
     /// Ids have no holes but at their beginning: they are given in order, and only this removes rows.

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Synchronization
 public import Tunnels
 
 /// Definitions, their history and the tokens, in one SQLite database.
@@ -19,6 +20,7 @@ public final class TunnelStore: Sendable {
     let queue: DatabaseQueue
     // After the queue, so that it is given up last.
     let lock: DaemonLock?
+    private let latestChange = Atomic<Int64>(0)
     let feed = EventFeed()
 
     /// Opens the database, makes it where it's missing, and brings it to the present schema.
@@ -30,6 +32,7 @@ public final class TunnelStore: Sendable {
         lock = role == .daemon ? try DaemonLock(databasePath: self.path) : nil
         queue = try Self.open(self.path)
         try prepare()
+        latestChange.store(try readSetRevision(), ordering: .relaxed)
     }
 
     private init(queue: DatabaseQueue) {
@@ -62,12 +65,20 @@ public final class TunnelStore: Sendable {
         return tunnels
     }
 
+    public func tunnelCount() throws(StoreError) -> Int {
+        try access { try Int.fetchOne($0, sql: "SELECT count(*) FROM tunnel") ?? 0 }
+    }
+
     /// Gives all tunnels one by one, by id.
     ///
     /// - Parameter body: mustn't use the store.
     public func forEachTunnel(_ body: (Tunnel) -> Void) throws(StoreError) {
         try read { try TunnelRows.forEach($0, body) }
     }
+
+    /// The revision of the set of all tunnels: the id of the latest event that changed a definition, so that no page
+    /// more is written for it. It never goes back.
+    public var setRevision: Int64 { latestChange.load(ordering: .acquiring) }
 
     /// Changes with each commit of another connection or process, and never with those of this one
     /// (`PRAGMA data_version`): tells the daemon to read the tokens again.
@@ -94,6 +105,9 @@ public final class TunnelStore: Sendable {
             do throws(Failure) {
                 let value = try body(&transaction)
                 if let failure = commit(transaction, on: database) { return .failure(.store(failure)) }
+                if let change = transaction.recorded.last(where: \.event.kind.changesSet)?.id {
+                    latestChange.store(change, ordering: .releasing)
+                }
                 feed.deliver(transaction.recorded, database)
                 return .success(value)
             } catch {

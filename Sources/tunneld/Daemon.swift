@@ -50,9 +50,7 @@ struct Daemon {
                         report.standIn = standIn
                         return report
                     },
-                    links: { () throws(TunnelProblem) in
-                        try reader.links().map { $0.withEndpoints(from: reconciler.directory) }
-                    },
+                    links: HostLinks(reader: reader, directory: reconciler.directory, plane: kind).list,
                     routes: { () throws(TunnelProblem) in try reader.routes() },
                     kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
                     server: { statistics.current },
@@ -152,15 +150,5 @@ struct Daemon {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
-    }
-}
-
-extension ObservedLink {
-    /// A TUN device doesn't tell its tunnel's endpoints; the programs' maps do, and so does the definition.
-    fileprivate func withEndpoints(from directory: Directory) -> ObservedLink {
-        guard parameters == nil, let owner, let view = directory.view(.id(owner)) else { return self }
-        var link = self
-        link.parameters = LinkParameters(view.tunnel.definition, underlay: 0)
-        return link
     }
 }

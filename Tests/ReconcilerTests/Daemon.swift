@@ -48,6 +48,21 @@ struct Daemon {
         }
     }
 
+    @discardableResult
+    func apply(
+        _ definitions: [TunnelDefinition], prune: Bool = false, scope: TunnelSet.Scope? = nil, if revisions: [Int64]? = nil,
+        isDryRun: Bool = false
+    ) async -> Result<ApplyOutcome, WriteRefusal> {
+        let set = TunnelSet(definitions.map { TunnelSet.Item($0) }, scope: scope, isPruning: prune)
+        return await apply(Apply(set, revisions: revisions, author: "test", isDryRun: isDryRun))
+    }
+
+    func apply(_ apply: Apply) async -> Result<ApplyOutcome, WriteRefusal> {
+        await withCheckedContinuation { continuation in
+            reconciler.apply(apply) { continuation.resume(returning: $0) }
+        }
+    }
+
     /// Hands in writes while the writer is busy, so that they wait together.
     @discardableResult
     func together(_ changes: [Write.Change], isAsynchronous: Bool = false) async -> [Answer] {
@@ -195,6 +210,16 @@ extension Daemon.Answer {
     }
 }
 
+extension Result<ApplyOutcome, WriteRefusal> {
+    /// The actions in their order, or why not.
+    var words: String {
+        switch self {
+        case .success(let outcome): outcome.items.map(\.action.rawValue).joined(separator: " ")
+        case .failure(let refusal): refusal.word
+        }
+    }
+}
+
 extension WriteRefusal {
     var word: String {
         switch self {
@@ -202,7 +227,13 @@ extension WriteRefusal {
         case .notFound: "not found"
         case .preconditionFailed(let current): "precondition: \(current.map { "\($0)" } ?? "none")"
         case .taken(let what, let holder, _, let pointer): "\(what.rawValue) by \(holder) \(pointer)"
+        case .linkNotFound(let name): "no link \(name)"
+        case .notAdoptable(let name, let notes): "\(name) not adoptable: \(notes.map(\.field).joined(separator: " "))"
+        case .unmanageUnsupported: "unmanage unsupported"
         case .host(let problem): "host: \(problem.code.rawValue)"
+        case .items(let items): "items: \(items.map { "\($0.position ?? -1) \($0.name)" }.joined(separator: ", "))"
+        case .conflicts(let conflicts): "conflicts: \(conflicts.map(\.pointer).joined(separator: ", "))"
+        case .setChanged(let current): "set: \(current)"
         case .storage(let error): "storage: \(error.code)"
         case .tooManyTunnels(let limit): "too many: \(limit)"
         case .overloaded: "overloaded"

@@ -10,7 +10,7 @@ import Tunnels
     private func add(_ count: Int) throws {
         for number in 0..<count {
             let write = Write(.delete(.name(try InterfaceName("tun_\(number)"))), author: "test")
-            _ = try inbox.add(PendingWrite(write: write) { _ in })
+            _ = try inbox.add(.write(PendingWrite(write: write) { _ in }))
         }
     }
 

@@ -77,8 +77,17 @@ final class Daemon: Sendable {
                 tokensVersion: { () throws(StoreError) in databaseVersion.number.load(ordering: .relaxed) },
                 isMember: { _ in isMember },
                 host: { host },
-                links: {
-                    [ObservedLink(ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536, addresses: [loopback])]
+                links: { [kernel] in
+                    let lo = ObservedLink(
+                        ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536, addresses: [loopback])
+                    return kernel.state.withLock { state in
+                        let found = state.unmanaged.values.sorted { $0.link.ifindex < $1.link.ifindex }
+                        return [HostLink(lo)] + state.links.values.map { HostLink($0) }
+                            + found.map { found in
+                                let adoption = Adoption(of: found, on: .kernel, besides: TakenPlaces([]))
+                                return HostLink(found.link, adoption: adoption)
+                            }
+                    }
                 },
                 routes: {
                     let prefix = IPv4Prefix(containing: IPv4Address(10, 0, 0, 0), length: 8)

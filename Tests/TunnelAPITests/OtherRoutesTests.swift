@@ -68,7 +68,7 @@ import Tunnels
             daemon.kernel.state.withLock { state in
                 state.counters[Int32(ifindex)]?.rx = largest
                 state.counters[Int32(ifindex)]?.tx = largest
-                for reason in DropReason.allCases { state.counters[Int32(ifindex)]?.reasons[reason] = .max }
+                for reason in DropReason.allCases { state.reasons[Int32(ifindex), default: [:]][reason] = .max }
             }
             daemon.clock.advance(by: .seconds(1))
             for path in ["/v1/stats", "/v1/tunnels/tun_aaaaaaaaaaa/stats"] {
@@ -117,7 +117,7 @@ import Tunnels
             #expect(
                 try daemon.ask("GET", "/v1/links").text == """
                     {"items":[{"ifindex":1,"name":"lo","kind":null,"up":true,"mtu":65536,"local":null,\
-                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null}]}
+                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null,"adoption":null}]}
                     """)
             #expect(
                 try daemon.ask("GET", "/v1/routes").text == """

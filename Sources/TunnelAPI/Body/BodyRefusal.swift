@@ -3,6 +3,7 @@ internal import Tunnels
 /// Why a body isn't taken.
 enum BodyRefusal: Error {
     case notJSON(JSONError)
+    case notYAML(YAMLError)
     /// Members are missing, unknown or of another JSON type; everything found, values that can't be among it.
     case shape([Violation])
     /// The shape is right, and values can't be.
@@ -14,6 +15,7 @@ enum BodyRefusal: Error {
     var violations: [Violation] {
         switch self {
         case .notJSON(let error): [Violation("", error.detail)]
+        case .notYAML(let error): [Violation("", error.detail)]
         case .shape(let violations), .invalid(let violations): violations
         }
     }

@@ -11,7 +11,7 @@ enum Field {
 
     static func text(_ value: JSONValue) throws(FieldError) -> String {
         guard case .string(let text) = value else {
-            throw .shape("give a string; this is \(value.typeName).")
+            throw .shape("give a string, in quotes; this is \(value.typeName).")
         }
         return text
     }

@@ -44,7 +44,7 @@ extension JSONWriter {
         member("comment", definition.comment)
     }
 
-    private mutating func member(_ name: StaticString, _ field: HeaderField) {
+    mutating func member(_ name: StaticString, _ field: HeaderField) {
         switch field {
         case .inherit: member(name, "inherit")
         case .fixed(let value): member(name, value)

@@ -22,6 +22,9 @@ extension Problem {
         switch refusal {
         case .notJSON(let error):
             self.init(.invalidJSON, "At byte \(error.offset): \(error.detail).")
+        case .notYAML(let error):
+            let place = error.line > 0 ? "At line \(error.line), column \(error.column)" : "The body"
+            self.init(.invalidYAML, "\(place): \(error.detail).")
         case .shape(let violations):
             self.init(.invalidShape, Self.summary(of: violations))
             errors = violations
@@ -41,9 +44,30 @@ extension Problem {
             self.init(
                 .preconditionFailed, "\(found) Nothing was changed; read it again and repeat the change.")
             currentRevision = current
+        case .linkNotFound(let name):
+            let detail = "There is no link \(Field.quoted(name)) of kind ipip; GET /v1/links?managed=false lists links."
+            self.init(.linkNotFound, detail)
+        case .notAdoptable(let name, let notes):
+            let first = notes.first.map { " \($0.field): \($0.detail)" } ?? ""
+            let rest = notes.count > 1 ? " (and \(notes.count - 1) more in obstacles)" : ""
+            self.init(.notAdoptable, "The link \(Field.quoted(name)) can't be a tunnel as it is.\(first)\(rest)")
+            obstacles = notes
+        case .unmanageUnsupported(let name):
+            let detail =
+                "Packets of \(name) are carried by this daemon's eBPF programs, so its link can't do without it; delete "
+                + "the tunnel, or leave it."
+            self.init(.unmanageUnsupported, detail)
         case .taken(let what, let name, let id, let pointer):
             self.init(what, by: name, id: id, pointer: pointer)
         case .host(let problem): self.init(problem)
+        case .items(let refusals): self.init(refusals)
+        case .conflicts(let conflicts): self.init(conflicts)
+        case .setChanged(let current):
+            self.init(
+                .preconditionFailed,
+                "The set of tunnels is at revision \(current) now. Nothing was changed; read it again and repeat the "
+                    + "change.")
+            currentRevision = current
         case .storage(let error): self.init(error)
         case .tooManyTunnels(let limit):
             self.init(.tooManyTunnels, "This host holds at most \(limit) tunnels; delete some first.")

@@ -9,12 +9,16 @@ public struct Problem: Error, Sendable {
     public var detail: String
     /// Where in the body, and what to do about each.
     public var errors: [Violation] = []
+    /// The tunnels of a set that were refused, told among `errors`.
+    var refusedItems: [RefusedItem] = []
     /// The tunnel that stands in the way.
     public var tunnel: String?
     /// Of the tunnel that a precondition was about.
     public var currentRevision: Int64?
     /// The oldest event that is kept.
     public var oldestEvent: Int64?
+    /// Why a link can't be adopted, each with what to do.
+    public var obstacles: [Adoption.Note] = []
     public var errno: String?
     public var kernelMessage: String?
     public var headers: [Response.Header] = []
@@ -36,23 +40,45 @@ extension Response {
     }
 }
 
+/// A tunnel of a set that was refused, and why.
+struct RefusedItem: Sendable {
+    var violation: Violation
+    var type: ProblemType
+    var tunnel: String
+    var errno: String?
+    var kernelMessage: String?
+}
+
 extension JSONWriter {
+    private mutating func members(of violation: Violation) {
+        member("pointer", violation.pointer)
+        member("detail", violation.detail)
+    }
+
+    private mutating func members(of item: RefusedItem) {
+        members(of: item.violation)
+        member("type", item.type.reference)
+        member("tunnel", item.tunnel)
+        if let errno = item.errno { member("errno", errno) }
+        if let message = item.kernelMessage { member("kernel_message", message) }
+    }
+
     fileprivate mutating func members(of problem: Problem) {
         member("type", problem.type.reference)
         member("title", problem.type.title)
         member("status", problem.status)
         member("detail", problem.detail)
-        if !problem.errors.isEmpty {
-            array("errors", problem.errors) { writer, violation in
-                writer.object {
-                    $0.member("pointer", violation.pointer)
-                    $0.member("detail", violation.detail)
-                }
+        if !problem.errors.isEmpty || !problem.refusedItems.isEmpty {
+            key("errors")
+            array { writer in
+                for violation in problem.errors { writer.object { $0.members(of: violation) } }
+                for item in problem.refusedItems { writer.object { $0.members(of: item) } }
             }
         }
         if let tunnel = problem.tunnel { member("tunnel", tunnel) }
         if let revision = problem.currentRevision { member("current_revision", revision) }
         if let id = problem.oldestEvent { member("oldest_event", id) }
+        if !problem.obstacles.isEmpty { notes("obstacles", problem.obstacles) }
         if let errno = problem.errno { member("errno", errno) }
         if let message = problem.kernelMessage { member("kernel_message", message) }
     }

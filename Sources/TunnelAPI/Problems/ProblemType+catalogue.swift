@@ -20,6 +20,12 @@ extension ProblemType {
                 "Bodies are JSON (RFC 8259) in UTF-8. The detail gives the place, counted in bytes. One name may "
                     + "not occur twice in an object, and nothing may follow the value."
             )
+        case .invalidYAML:
+            (
+                400, "The body isn't YAML as it is taken here",
+                "The detail gives the place. One document of YAML 1.2 in UTF-8 is taken, whose scalars are read by "
+                    + "the core schema; anchors, aliases, tags, merge keys and a key twice aren't."
+            )
         case .invalidShape:
             (
                 400, "The body hasn't the right shape",
@@ -56,16 +62,22 @@ extension ProblemType {
                 404, "There is no such tunnel",
                 "Tunnels are found by name or by id. GET /v1/tunnels lists them."
             )
+        case .linkNotFound:
+            (
+                404, "There is no such link",
+                "Only a link of kind ipip can be adopted, by its name in this network namespace. "
+                    + "GET /v1/links?managed=false lists those that aren't tunnels."
+            )
         case .methodNotAllowed:
             (405, "The path doesn't answer this method", "The Allow header lists those that it answers.")
         case .requestTimeout: (408, "The request took too long to arrive", "Send it again, at once.")
         case .lengthRequired: (411, "The body's length isn't given", "Send Content-Length.")
         case .preconditionFailed:
             (
-                412, "The tunnel isn't as expected",
+                412, "It isn't as expected",
                 "If-Match, If-None-Match or the body's `revision` didn't hold: somebody else has changed, made or "
-                    + "deleted the tunnel. Read it again, look at what is new, and repeat the change. "
-                    + "`current_revision` says where it is now."
+                    + "deleted the tunnel, or a tunnel of the set. Read it again, look at what is new, and repeat the "
+                    + "change. `current_revision` says where it is now."
             )
         case .requestTooLarge:
             (413, "The request is too large", "The detail gives the limit of its body, target or headers.")
@@ -127,10 +139,28 @@ extension ProblemType {
                 "A route to the same network with the same metric exists that tunneld didn't make. Choose another "
                     + "metric, or remove it."
             )
+        case .notAdoptable:
+            (
+                409, "The link can't be adopted as it is",
+                "It is set to something that no tunnel's definition has words for, or has what another tunnel has. "
+                    + "`obstacles` lists all of it, as GET /v1/links?managed=false does. Nothing was changed."
+            )
+        case .unmanageUnsupported:
+            (
+                409, "The link can't do without tunneld",
+                "With the data plane bpf, tunneld's programs carry a tunnel's packets; a TUN device alone carries none. "
+                    + "Only links of the kernel's ipip can be let go."
+            )
         case .tooManyTunnels:
             (
                 409, "There are as many tunnels as this host holds",
                 "The detail gives the limit. Delete some first."
+            )
+        case .outOfScope:
+            (
+                409, "A tunnel isn't in the scope",
+                "The set lists a tunnel that is there and doesn't bear the scope's label, so it may not be touched. "
+                    + "Choose another name, give that tunnel the label first, or apply without a scope."
             )
         default: nil
         }

@@ -6,6 +6,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
     // The request
     case badRequest = "bad-request"
     case invalidJSON = "invalid-json"
+    case invalidYAML = "invalid-yaml"
     case invalidShape = "invalid-shape"
     case invalidValue = "invalid-value"
     case invalidParameter = "invalid-parameter"
@@ -13,6 +14,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case forbidden = "forbidden"
     case notFound = "not-found"
     case tunnelNotFound = "tunnel-not-found"
+    case linkNotFound = "link-not-found"
     case methodNotAllowed = "method-not-allowed"
     case requestTimeout = "request-timeout"
     case lengthRequired = "length-required"
@@ -30,7 +32,10 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case endpointsTaken = "endpoints-taken"
     case addressTaken = "address-taken"
     case routeTaken = "route-taken"
+    case notAdoptable = "not-adoptable"
+    case unmanageUnsupported = "unmanage-unsupported"
     case tooManyTunnels = "too-many-tunnels"
+    case outOfScope = "out-of-scope"
 
     // The host
     case underlayMissing = "underlay-missing"

@@ -10,7 +10,7 @@ enum EntityTags: Equatable {
 
         /// The revision that it stands for; nil for a tag that was never ours.
         var revision: Int64? {
-            guard let revision = Int64(text), revision > 0, String(revision) == text else { return nil }
+            guard let revision = Int64(text), revision >= 0, String(revision) == text else { return nil }
             return revision
         }
     }

@@ -41,6 +41,24 @@ extension Request {
             }
         }
     }
+
+    /// `Prefer: return=…` (RFC 7240, section 4.2); nil where none, or none that is known.
+    var preferredReturn: Preference? {
+        for value in headers.values("Prefer") {
+            for preference in value.split(separator: ",") {
+                let parts = preference.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1)
+                guard parts.count == 2, parts[0].trimmed.lowercased() == "return" else { continue }
+                let wanted = parts[1].trimmed.filter { $0 != "\"" }.lowercased()
+                // The first counts.
+                return Preference(rawValue: wanted)
+            }
+        }
+        return nil
+    }
+
+    enum Preference: String {
+        case representation, minimal
+    }
 }
 
 extension Substring {

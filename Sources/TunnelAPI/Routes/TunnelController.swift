@@ -23,6 +23,7 @@ struct TunnelController: Sendable {
             Route(.put, "/v1/tunnels/{name}", put),
             Route(.patch, "/v1/tunnels/{name}", patch),
             Route(.delete, "/v1/tunnels/{name}", delete),
+            Route(.post, "/v1/tunnels/{name}/unmanage", unmanage),
         ]
     }
 
@@ -30,6 +31,8 @@ struct TunnelController: Sendable {
 
     private func list(_ request: Request) throws -> Answer {
         let wanted = try PageRequest(request)
+        // Before the page: that may be newer than the tag says, never older.
+        let tag = Response.Header.entityTag(ofSet: reconciler.directory.revision)
         let page = reconciler.directory.page(after: wanted.after, limit: wanted.limit, where: wanted.matches)
         var writer = JSONWriter(capacity: 64 + page.views.count * 640)
         writer.object { writer in
@@ -37,7 +40,7 @@ struct TunnelController: Sendable {
             let last = page.hasMore ? page.views.last : nil
             writer.member("next_cursor", last.map { PageRequest.cursor(after: $0.tunnel.name) })
         }
-        return .response(Response(json: writer))
+        return .response(Response(json: writer, headers: [tag]))
     }
 
     private func read(_ request: Request) throws -> Answer {
@@ -115,6 +118,14 @@ struct TunnelController: Sendable {
         return write(.delete(key), try request.precondition(), request)
     }
 
+    /// A body has nothing to say.
+    private func unmanage(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
+        let write = Write(.unmanage(key), precondition: try request.precondition(), author: request.author)
+        return answer(to: write) { Response($0, isAsynchronous: false) }
+    }
+
     private func write(
         _ change: Write.Change, _ precondition: Write.Precondition?, _ request: Request, _ attempt: Attempt? = nil
     ) -> Answer {
@@ -123,7 +134,13 @@ struct TunnelController: Sendable {
         let write = Write(
             change, precondition: precondition, author: request.author, isAsynchronous: isAsynchronous,
             receipt: attempt?.receipt(respond))
-        return .deferred { [reconciler] responder in
+        return answer(to: write, attempt, respond)
+    }
+
+    private func answer(
+        to write: Write, _ attempt: Attempt? = nil, _ respond: @escaping @Sendable (WriteOutcome) -> Response
+    ) -> Answer {
+        .deferred { [reconciler] responder in
             reconciler.submit(write) { result in
                 let kept = attempt?.end()
                 switch result {
@@ -179,7 +196,7 @@ extension Response {
     }
 
     /// What is answered to a write that was done, or that is only stored as yet.
-    fileprivate init(_ outcome: WriteOutcome, isAsynchronous: Bool) {
+    init(_ outcome: WriteOutcome, isAsynchronous: Bool) {
         let headers = isAsynchronous ? [Header("Preference-Applied", "respond-async")] : []
         switch outcome {
         case .created(let view):
@@ -196,5 +213,10 @@ extension Response.Header {
     /// Strong, and the same for as long as the definition is.
     static func entityTag(of view: TunnelView) -> Self {
         Self("ETag", "\"\(view.tunnel.revision)\"")
+    }
+
+    /// Of the set of all tunnels.
+    static func entityTag(ofSet revision: Int64) -> Self {
+        Self("ETag", "\"\(revision)\"")
     }
 }
