@@ -24,6 +24,7 @@ struct Daemon {
         let logger = Logger.daemon(settings)
         self.logger = logger
         KernelDataPlane.prepareProcess()
+        OpenFiles.raiseLimit()
         do {
             let store = try TunnelStore(path: settings.database)
             // Tokens over a connection of their own: who asks with one never waits for the writer.

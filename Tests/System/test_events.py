@@ -1,10 +1,11 @@
 """Events: none lost, none twice, whoever reads them and however slowly."""
 
 import random
+import resource
 import time
 from pathlib import Path
 
-from daemon import problem
+from daemon import metric, problem
 from events import Changes, Curl, Stream, change, connected, read_events, stored_ids
 from host import until
 
@@ -130,9 +131,32 @@ def test_500_who_wait_cost_no_thread(daemon):
         read_events(client, stream, first + 1)
         assert stream.ids == [first + 1]
         client.close()
-    until(lambda: "tunneld_http_open_streams 0" in daemon.get("/metrics").body.decode(), 5, "streams closed")
+    until(lambda: metric(daemon, "tunneld_http_open_streams") == [0], 10, "streams closed")
     answer = daemon.get("/v1/events?order=desc&limit=1")
     assert answer.json["items"][0]["id"] == first + 1
+
+
+def test_as_many_as_may_and_no_more(host, prepared):
+    # As most systems start a service.
+    daemon = prepared(host, prefix=["prlimit", "--nofile=1024:"]).start()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
+    clients = [connected(daemon) for _ in range(1000)]
+    for client in clients:
+        assert client.recv(12) == b"HTTP/1.1 200"
+    refused = problem(daemon.get("/v1/events", accept="text/event-stream"), 503, "overloaded")
+    assert "streams" in refused["detail"]
+    # Nobody else is kept out by them.
+    daemon.create(name="t1", remote="172.17.0.1")
+    assert daemon.get("/v1/events").json["items"][0]["type"] == "created"
+    for client in clients:
+        stream = Stream()
+        read_events(client, stream, 1)
+        client.close()
+    until(lambda: metric(daemon, "tunneld_http_open_streams") == [0], 10, "streams closed")
+    client = connected(daemon)
+    assert client.recv(12) == b"HTTP/1.1 200"
+    client.close()
 
 
 def test_what_the_command_line_does_is_told(daemon):

@@ -66,6 +66,9 @@ import Tunnels
 
     @Test func whenTimeIsUpItIsShownAsItIs() async throws {
         try await withDaemon { daemon in
+            let now = try await begin("wait=0s&until=state:up", on: daemon)
+            daemon.clock.advance(by: .zero)
+            try now.wait().expect(404, .tunnelNotFound)
             let absent = try await begin("wait=5s&until=state:up", on: daemon)
             daemon.clock.advance(by: .seconds(5))
             let nothing = try absent.wait()
@@ -137,7 +140,8 @@ import Tunnels
     }
 
     @Test(arguments: [
-        "wait=0s", "wait=301s", "wait=x", "wait=1m", "wait=01s", "wait=", "until=absent", "wait=1s&until=state:gone",
+        "wait=-1s", "wait=00s", "wait=301s", "wait=x", "wait=1m", "wait=01s", "wait=", "until=absent",
+        "wait=1s&until=state:gone",
         "wait=1s&until=state", "wait=1s&until=revision:0", "wait=1s&until=revision:x", "wait=1s&until=absent:1",
         "wait=1s&wait=2s", "wait=1s&until=",
     ])

@@ -2,7 +2,7 @@ internal import HTTPServer
 internal import Reconciler
 internal import Tunnels
 
-/// `?wait=30s&until=state:up`: to be answered when the tunnel is so, or when time is up.
+/// `?wait=30s&until=state:up`: to be answered when the tunnel is so, or when time is up; with `wait=0s`, at once.
 struct WaitRequest {
     enum Condition: Sendable {
         case state(TunnelStatus.State)
@@ -11,7 +11,8 @@ struct WaitRequest {
         case absent
     }
 
-    static let seconds = 1...300
+    static let parameters = ["wait", "until"]
+    static let seconds = 0...300
 
     let duration: Duration
     /// One of these; empty for any change.

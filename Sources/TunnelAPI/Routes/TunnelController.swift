@@ -44,9 +44,8 @@ struct TunnelController: Sendable {
     }
 
     private func read(_ request: Request) throws -> Answer {
-        let query = try Query(request, known: ["wait", "until"])
         let tags = try request.entityTags("If-None-Match")
-        if let wanted = try WaitRequest(query) {
+        if !request.query.isEmpty, let wanted = try WaitRequest(Query(request, known: WaitRequest.parameters)) {
             guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
             return try waits.answer(request, key, wanted, known: tags)
         }
