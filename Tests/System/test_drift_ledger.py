@@ -114,7 +114,8 @@ def expect_new_rows(daemon, change, before, changed_at):
         state = daemon.tunnel(tunnel)["status"]["state"]
         if policy == "alert":
             return fresh if found and state == "drifted" else None
-        return fresh if all(row["closed_at"] for row in found[:1] + fresh) and found and state in ("up", "down") else None
+        is_done = found and state in ("up", "down") and all(row["closed_at"] for row in fresh)
+        return fresh if is_done else None
 
     fresh = until(new, 5, f"{policy}: {change.row} after {change.commands} is in the ledger")
     own = [row for row in fresh if (row["field"], row["desired"], row["observed"]) == change.row]
@@ -278,9 +279,11 @@ def test_an_overflow_within_ten_thousand_events_is_survived(daemon):
     went_on = time.monotonic()
     for policy, outcome in (("enforce", "repaired"), ("alert", None), ("adopt", "adopted")):
         id = made[policy]["id"]
-        wanted = [("mtu", outcome)]
-        left = 1 - (time.monotonic() - went_on)
-        until(lambda id=id, wanted=wanted: [(r["field"], r["outcome"]) for r in rows(daemon, id)] == wanted, left, wanted)
+
+        def is_handled(id=id, outcome=outcome):
+            return [(row["field"], row["outcome"]) for row in rows(daemon, id)] == [("mtu", outcome)]
+
+        until(is_handled, 1 - (time.monotonic() - went_on), f"{policy}: {outcome}")
     print(f"converged {time.monotonic() - went_on:.3f} s after it went on")
     assert metric(daemon, "tunneld_monitor_overflows_total")[0] > before
     assert daemon.host.kernel.links()["enforce"].mtu == 1400
