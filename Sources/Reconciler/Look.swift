@@ -53,8 +53,10 @@ extension Reconciler {
             if news.hasAdopted { tunnels = managed.values.map(\.tunnel) }
         }
         record(news.events, renewed: news.renewed)
-        // What one tunnel gave up by it, another one may have taken.
-        if plane.hasMoreToSee || news.hasAdopted || news.isUnsettled { scheduleLook(after: limits.settling) }
+        // What one tunnel gave up by adopting, another one may have taken.
+        if plane.hasMoreToSee || news.hasAdopted { scheduleLook(after: limits.settling) }
+        // Half the time: it was waited for once.
+        if news.isUnsettled { scheduleLook(after: limits.settling / 2) }
     }
 
     /// The kernel may tell of a change just before it shows it, so what was told at the look before may count now.
