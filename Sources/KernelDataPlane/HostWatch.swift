@@ -8,6 +8,8 @@ public final class HostWatch: Sendable {
     private let underlay = Atomic(true)
     private let filters = Atomic(true)
     private let noting: Mutex<NoteTaking>
+    /// Takes in what the kernel has told and nobody has read yet.
+    private let catchUp = Mutex<(@Sendable () -> Void)?>(nil)
 
     public init() {
         noting = Mutex(NoteTaking())
@@ -32,9 +34,16 @@ public final class HostWatch: Sendable {
         noting.withLock { _ = $0.ownPorts.insert(port) }
     }
 
-    /// What others changed since the last call.
+    /// The monitor's way to take in what waits for it.
+    func onTaking(_ catchUp: @escaping @Sendable () -> Void) {
+        self.catchUp.withLock { $0 = catchUp }
+    }
+
+    /// What others changed since the last call. The kernel tells of a change before it shows it, so all that was seen
+    /// until now is among it, unless too much was told.
     func takeNotes() -> [ChangeNote] {
-        noting.withLock { $0.takeNotes() }
+        catchUp.withLock { $0 }?()
+        return noting.withLock { $0.takeNotes() }
     }
 
     /// Whether the ways towards remotes may have changed.

@@ -18,15 +18,17 @@ public final class KernelMonitor: Sendable {
         }
     }
 
-    private struct State {
+    fileprivate struct State {
         var source: (any DispatchSourceRead)?
         var isSuspended = true
         /// Whether somebody was told since it was armed.
         var hasTold = false
         var wakesLeft = 0
+        var onChange: (@Sendable () -> Void)?
     }
 
     private static let wakesBetweenLooks = 32
+    private static let callsToCatchUp = 64
 
     private let ear: Ear
     private let state = Mutex(State())
@@ -56,11 +58,13 @@ public final class KernelMonitor: Sendable {
 
     /// Begins; `onChange` is called on the monitor's queue after `arm()`.
     public func start(onChange: @escaping @Sendable () -> Void) {
+        watch.onTaking { [weak self] in self?.catchUp() }
         state.withLock { state in
+            state.onChange = onChange
             let source = DispatchSource.makeReadSource(
                 fileDescriptor: ear.fileDescriptor, queue: queue)
             source.setEventHandler { [weak self] in
-                if self?.hear() ?? false { onChange() }
+                self?.hear()
             }
             source.setCancelHandler { [ear] in withExtendedLifetime(ear) {} }
             state.source = source
@@ -88,19 +92,22 @@ public final class KernelMonitor: Sendable {
 
     /// Takes in the first events at once, for who asked for them may be gone soon. Those of a storm, and of our own
     /// repair, wait for the look.
-    ///
-    /// - Returns: whether it is to be told.
-    private func hear() -> Bool {
-        state.withLock { state in
+    private func hear() {
+        let tell = state.withLock { state in
             state.wakesLeft -= 1
             if state.wakesLeft <= 0 {
                 if !state.isSuspended { state.source?.suspend() }
                 state.isSuspended = true
             }
-            guard takeIn(calls: 1), !state.hasTold else { return false }
-            state.hasTold = true
-            return true
+            return takeIn(calls: 1) ? state.telling() : nil
         }
+        tell?()
+    }
+
+    /// Takes in what waits, and tells of it as if it had been heard.
+    private func catchUp() {
+        let tell = state.withLock { state in takeIn(calls: Self.callsToCatchUp) ? state.telling() : nil }
+        tell?()
     }
 
     /// - Returns: whether there was anything.
@@ -109,5 +116,13 @@ public final class KernelMonitor: Sendable {
         watch.mark(changes, by: processes)
         if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
         return true
+    }
+}
+
+extension KernelMonitor.State {
+    /// Whom to tell of a change; nil when that was done since it was armed.
+    fileprivate mutating func telling() -> (@Sendable () -> Void)? {
+        defer { hasTold = true }
+        return hasTold ? nil : onChange
     }
 }

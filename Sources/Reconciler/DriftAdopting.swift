@@ -96,6 +96,8 @@ extension Reconciler {
             number(ids)
             news.events = []
             entry = managed[tunnel.id] ?? changed
+            // Before anybody who heard of the event asks.
+            settle(entry)
             counters.adoptions.increment()
             logger.notice("adopted", metadata: ["tunnel": "\(tunnel.name)", "revision": "\(tunnel.revision)"])
         } catch {

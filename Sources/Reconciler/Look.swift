@@ -25,16 +25,23 @@ extension Reconciler {
         // along), and the next look would take that for somebody else's doing.
         for round in 0..<3 {
             guard var observed = readKernel(for: tunnels) else { break }
+            news.isFirstRound = round == 0
             if round == 0 {
                 news.isStart = !hasSeenKernel
                 hasSeenKernel = true
-                news.notes = ChangeNotes(plane.takeNotes())
+                news.notes = takeNotes()
                 if tidy(observed, tunnels, &news) {
                     guard let tidied = readKernel(for: tunnels) else { break }
                     observed = tidied
                 }
             }
-            let findings = managed.values.compactMap { finding(for: $0, in: observed, &news) }
+            var findings = managed.values.compactMap { finding(for: $0, in: observed, &news) }
+            if round == 0, news.isDoubtful {
+                news.first = observed
+                guard let again = readKernel(for: tunnels) else { break }
+                observed = again
+                findings = managed.values.compactMap { finding(for: $0, in: observed, &news) }
+            }
             guard !findings.isEmpty else { break }
             let results = plane.apply(findings.map(\.plan))
             noteLoadedModules()
@@ -47,8 +54,18 @@ extension Reconciler {
         }
         record(news.events, renewed: news.renewed)
         publishRevision()
-        // What one tunnel gave up by it, another one may have taken.
+        // What one tunnel gave up by adopting, another one may have taken.
         if plane.hasMoreToSee || news.hasAdopted { scheduleLook(after: limits.settling) }
+        // Half the time: it was waited for once.
+        if news.isUnsettled { scheduleLook(after: limits.settling / 2) }
+    }
+
+    /// The kernel may tell of a change just before it shows it, so what was told at the look before may count now.
+    private func takeNotes() -> ChangeNotes {
+        let (earlier, now) = (earlierNotes, timing.uptime())
+        earlierNotes = (plane.takeNotes(), now)
+        let isRecent = now - earlier.at < .seconds(1)
+        return ChangeNotes((isRecent ? earlier.notes : []) + earlierNotes.notes)
     }
 
     /// - Returns: nil where it can't be read now.
@@ -125,6 +142,7 @@ extension Reconciler {
             found = try plan(for: entry.tunnel, in: observed)
             let foreign = found.differences.filter { !entry.leavesOpen($0) }
             if !news.touched.contains(id) {
+                guard isSettled(entry, found.differences, foreign, &news) else { return nil }
                 if mayNote(&entry) { note(foreign, on: &entry, &news) }
                 if adoptsNow(entry, foreign), let link, adopt(foreign, &entry, on: link, in: observed, &news) {
                     news.hasAdopted = true
@@ -156,6 +174,24 @@ extension Reconciler {
         // What becomes of it is published when it is done.
         managed[id] = entry
         return Finding(id: id, plan: part, kept: kept)
+    }
+
+    /// Whether new differences were there at two readings. The kernel isn't read in one moment: of a link that is being
+    /// deleted the addresses may be gone already, and what is so for a moment mustn't be repaired, told or adopted.
+    private func isSettled(
+        _ entry: Managed, _ differences: [Difference], _ foreign: [Difference], _ news: inout News
+    ) -> Bool {
+        guard !news.isStart, entry.isEstablished, entry.hasNews(in: foreign) else { return true }
+        guard let first = news.first, news.isFirstRound else {
+            news.isDoubtful = true
+            // What came while others were repaired is the next look's.
+            news.isUnsettled = news.isUnsettled || !news.isFirstRound
+            return false
+        }
+        let earlier = (try? plan(for: entry.tunnel, in: first))?.differences
+        if earlier == differences { return true }
+        news.isUnsettled = true
+        return false
     }
 
     /// While it is left alone the ledger doesn't follow all that becomes of it.

@@ -44,6 +44,13 @@ struct Managed {
         return upkeep.acceptedMTU.map { $0 == observed } ?? true
     }
 
+    /// Whether there is a difference that isn't in the ledger yet.
+    func hasNews(in differences: [Difference]) -> Bool {
+        differences.contains { difference in
+            !openDrifts.contains { $0.place == difference.place && $0.observed == difference.summary.observed }
+        }
+    }
+
     /// Shows that the link stays as somebody else made it.
     mutating func leave(_ link: ObservedLink?) {
         status.state = .drifted

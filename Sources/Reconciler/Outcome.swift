@@ -6,6 +6,7 @@ internal import Tunnels
 struct News {
     /// When the look began: the time of all that it finds and does.
     let time: Timestamp
+    var isFirstRound = true
     /// Whether the kernel was never seen before.
     var isStart = false
     /// Who changed what since the look before.
@@ -17,6 +18,12 @@ struct News {
     var touched: Set<TunnelID> = []
     /// Whether a definition was changed.
     var hasAdopted = false
+    /// Whether something is new, so that the kernel is to be read once more.
+    var isDoubtful = false
+    /// What was read before that.
+    var first: ObservedState?
+    /// Whether the two differ.
+    var isUnsettled = false
 
     init(time: Timestamp) {
         self.time = time

@@ -38,6 +38,8 @@ public actor Reconciler {
     private var pace = BatchPace()
     /// Rows of the ledger of drift that the next transaction of a look writes.
     var unwritten = UnwrittenDrift()
+    /// What the kernel told of others' changes until the last look.
+    var earlierNotes: (notes: [ChangeNote], at: Duration) = ([], .zero)
     /// Whether the kernel was ever read.
     var hasSeenKernel = false
     /// How many there were: the next one's number.

@@ -40,7 +40,8 @@ public protocol DataPlane: AnyObject {
     /// The kernel modules that were loaded for us since the last call.
     func newlyLoadedModules() -> [String]
 
-    /// What others changed since the last call, as far as the kernel told and it was kept.
+    /// What others changed since the last call, as far as the kernel told and it was kept. To be asked for after the
+    /// kernel was read.
     func takeNotes() -> [ChangeNote]
 }
 
