@@ -1,6 +1,7 @@
 /* What the kernel alone takes: the messages of a tunnel's life, written by hand with libmnl.
  *   create N       for each of N tunnels: link, alias, up, address and a read of the link, in one send
  *   delete N       the same links, one after another
+ *   create-batch N, delete-group N    the same in as few sends as can be: many tunnels in each; one for all that go
  *   dump-links N, dump-stats N, dump-all N    a whole dump, N times; all: links, IPv4 addresses and routes */
 #include <arpa/inet.h>
 #include <err.h>
@@ -11,17 +12,19 @@
 #include <linux/if_tunnel.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 #include "clock.h"
 
-enum { FIRST_IFINDEX = 1000000, GROUP = 7777 };
+enum { FIRST_IFINDEX = 1000000, GROUP = 7777, BATCH = 64, MESSAGES_SIZE = 1024 };
 static struct mnl_socket *nl;
 static unsigned seq, objects;
+static int count;
 static int has_ipv6;
-static char out[8192], in[1 << 16];
+static char out[BATCH * MESSAGES_SIZE], in[1 << 16];
 
 static struct nlmsghdr *message(char *at, int type, int flags)
 {
@@ -101,10 +104,9 @@ static void put_details(struct nlmsghdr *nlh, int i)
     mnl_attr_nest_end(nlh, families);
 }
 
-static void create(int i)
+/* Returns where the next message goes. */
+static char *put_create(char *at, int i)
 {
-    unsigned first = seq + 1;
-    char *at = out;
     struct nlmsghdr *nlh = link_message(at, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, i);
     put_link(nlh, i);
     at += MNL_ALIGN(nlh->nlmsg_len);
@@ -126,7 +128,23 @@ static void create(int i)
     at += MNL_ALIGN(nlh->nlmsg_len);
 
     nlh = link_message(at, RTM_GETLINK, 0, i);
-    at += MNL_ALIGN(nlh->nlmsg_len);
+    return at + MNL_ALIGN(nlh->nlmsg_len);
+}
+
+static void create(int i)
+{
+    unsigned first = seq + 1;
+    exchange(put_create(out, i) - out, first);
+}
+
+static void create_batch(int i)
+{
+    unsigned first = seq + 1;
+    char *at = out;
+    if (i % BATCH)
+        return;
+    for (int last = i + BATCH < count ? i + BATCH : count; i < last; i++)
+        at = put_create(at, i);
     exchange(at - out, first);
 }
 
@@ -144,6 +162,16 @@ static void dump(int type, size_t header)
 static void delete(int i)
 {
     struct nlmsghdr *nlh = link_message(out, RTM_DELLINK, 0, i);
+    exchange(nlh->nlmsg_len, seq);
+}
+
+static void delete_group(int i)
+{
+    if (i)
+        return;
+    struct nlmsghdr *nlh = message(out, RTM_DELLINK, NLM_F_ACK);
+    mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+    mnl_attr_put_u32(nlh, IFLA_GROUP, GROUP);
     exchange(nlh->nlmsg_len, seq);
 }
 
@@ -169,23 +197,25 @@ static void dump_all(int i)
 static const struct {
     const char *name;
     void (*run)(int);
-} modes[] = {{"create", create}, {"delete", delete}, {"dump-links", dump_links}, {"dump-stats", dump_stats},
+} modes[] = {{"create", create}, {"delete", delete}, {"create-batch", create_batch},
+             {"delete-group", delete_group}, {"dump-links", dump_links}, {"dump-stats", dump_stats},
              {"dump-all", dump_all}};
 
 int main(int argc, char **argv)
 {
-    int count = argc == 3 ? atoi(argv[2]) : 0;
+    count = argc == 3 ? atoi(argv[2]) : 0;
     void (*step)(int) = NULL;
     for (size_t i = 0; argc == 3 && i < sizeof modes / sizeof *modes; i++)
         if (!strcmp(argv[1], modes[i].name))
             step = modes[i].run;
     if (count < 1 || !step)
-        errx(2, "usage: netlink_raw create|delete|dump-links|dump-stats|dump-all COUNT");
+        errx(2, "usage: netlink_raw create|delete|create-batch|delete-group|dump-links|dump-stats|dump-all COUNT");
     has_ipv6 = access("/proc/sys/net/ipv6", F_OK) == 0;
     nl = mnl_socket_open(NETLINK_ROUTE);
     if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
         err(1, "netlink socket");
     setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 20}, sizeof(struct timeval));
+    setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVBUFFORCE, &(int){1 << 22}, sizeof(int));
     mnl_socket_setsockopt(nl, NETLINK_GET_STRICT_CHK, &(int){1}, sizeof(int));
 
     double *times = calloc(count, sizeof *times), start = now_us();

@@ -52,6 +52,9 @@ CREATE TABLE drift (
 
 CREATE INDEX drift_of_tunnel ON drift (tunnel_id, id);
 
+-- Read at each start.
+CREATE INDEX drift_open ON drift (tunnel_id) WHERE outcome IS NULL;
+
 -- A former state that is kept until a change is confirmed.
 CREATE TABLE checkpoint (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36 AND id NOT GLOB '*[^0-9a-f-]*'),

@@ -27,6 +27,7 @@ final class BPFCarrier: Carrier {
         self.programs = programs
         self.watch = watch
         self.changes = changes
+        watch.leaveOut(sender: socket.portID)
         underlays = try Underlays(socket: socket, programs: programs, changes: changes)
     }
 

@@ -9,12 +9,17 @@ final class BPFCounters: CounterSource {
         map = counters
     }
 
-    func counters() throws(TunnelProblem) -> [Int32: LinkCounters] {
+    func counters() throws(TunnelProblem) -> CounterTable {
         do throws(BPFError) {
             let totals = try map.totals()
-            var counters = [Int32: LinkCounters](minimumCapacity: totals.count)
-            for (index, total) in totals { counters[Int32(bitPattern: index)] = LinkCounters(total) }
-            return counters
+            var table = CounterTable(capacity: totals.count)
+            for (index, total) in totals {
+                let (ifindex, counters) = (Int32(bitPattern: index), LinkCounters(total))
+                table.append(counters, of: ifindex)
+                // As on most links: then there is nothing to tell.
+                if counters.rx.hasLosses || counters.tx.hasLosses { table.reasons[ifindex] = total.reasons }
+            }
+            return table
         } catch {
             throw TunnelProblem(error)
         }
@@ -28,13 +33,16 @@ extension LinkCounters {
         rx.packets = total.rx_packets
         tx.bytes = total.tx_bytes
         tx.packets = total.tx_packets
-        reasons = total.reasons
         // As the kernel's ipip sorts them: what is wrong with a packet is an error, what is wrong with the host a drop.
         rx.errors = total.rx_outer_header + total.rx_not_ipv4 + total.rx_inner_header + total.rx_ecn
         rx.dropped = total.rx_fragment + total.rx_down + total.rx_failed
         tx.errors = total.tx_not_ipv4 + total.tx_inner_header + total.tx_no_route + total.tx_loop + total.tx_too_big
         tx.dropped = total.tx_nested + total.tx_failed
     }
+}
+
+extension LinkCounters.Direction {
+    fileprivate var hasLosses: Bool { errors > 0 || dropped > 0 }
 }
 
 extension tun_counter {

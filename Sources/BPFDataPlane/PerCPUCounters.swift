@@ -56,9 +56,14 @@ public struct PerCPUCounters<Key: BitwiseCopyable & Sendable, Value: BitwiseCopy
     private func sums(_ bytes: [UInt8]) -> [Value] {
         let numbers = bytes.values(of: UInt64.self)
         let (entry, each) = (map.valueBytes / 8, map.layout.valueSize / 8)
-        var sums = [UInt64](repeating: 0, count: numbers.count / entry * each)
-        for (position, number) in numbers.enumerated() {
-            sums[position / entry * each + position % entry % each] &+= number
+        var sums: [UInt64] = []
+        sums.reserveCapacity(numbers.count / entry * each)
+        for start in stride(from: 0, to: numbers.count, by: entry) {
+            for number in start..<start + each {
+                var sum: UInt64 = 0
+                for position in stride(from: number, to: start + entry, by: each) { sum &+= numbers[position] }
+                sums.append(sum)
+            }
         }
         return unsafe sums.withUnsafeBytes { unsafe Array($0) }.values(of: Value.self)
     }

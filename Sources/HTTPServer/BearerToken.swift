@@ -9,7 +9,11 @@ public struct SHA256Digest: Sendable, Hashable {
 
     /// Of a text's UTF-8.
     public init(of text: String) {
-        self = unsafe Array(text.utf8).withUnsafeBufferPointer { unsafe Self(of: $0) }
+        self.init(of: Array(text.utf8))
+    }
+
+    public init(of bytes: [UInt8]) {
+        self = unsafe bytes.withUnsafeBufferPointer { unsafe Self(of: $0) }
     }
 
     init(of bytes: UnsafeBufferPointer<UInt8>) {

@@ -158,7 +158,7 @@ final class Exchange {
             case .response(let response): return send(.response(response))
             case .prepared(let response): return send(.prepared(response))
             case .deferred(let begin):
-                let deferral = try server.addDeferral()
+                let deferral = try server.addDeferral(connection.descriptor)
                 begin(Responder(deferral))
                 return waitFor(deferral)
             }

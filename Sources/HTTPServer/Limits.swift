@@ -11,7 +11,7 @@ public struct Limits: Sendable {
     /// Number of header fields; 431 beyond it.
     public var headerCount = 64
     /// Open connections of one listener; more wait in the kernel's queue.
-    public var connections = 1024
+    public var connections = 2048
     /// Open connections from one address; more are closed at once.
     public var connectionsPerAddress = 256
     /// How long a connection may wait for a request line to be complete, and a stream for its reader.
@@ -21,9 +21,9 @@ public struct Limits: Sendable {
     /// From an answer's first byte to its last, streams apart; closed beyond it.
     public var responseTime = Duration.seconds(60)
     /// Deferred answers outstanding; 503 beyond it.
-    public var deferredAnswers = 512
+    public var deferredAnswers = 2048
     /// Open streams; 503 beyond it.
-    public var streams = 256
+    public var streams = 1000
 
     public init() {}
 

@@ -15,6 +15,10 @@ public final class Responder: Sendable {
     /// Answers with what `onError` makes of it.
     public func fail(_ error: any Error) { deferral.settle(.failure(error)) }
 
+    /// Has `action` called once if the client leaves, or will send no more, before it is answered. To be called where
+    /// the request was deferred, at once.
+    public func onDisconnect(_ action: @escaping @Sendable () -> Void) { deferral.watch(action) }
+
     deinit {
         guard deferral.settle(.failure(HTTPError.internalError)) else { return }
         deferral.server.logger.error("A deferred request was dropped without an answer.")
@@ -42,10 +46,27 @@ final class Deferral: Sendable {
     let id: UInt64
     let server: Server
     private let state = Mutex(State.running)
+    /// Of the connection, which is open for as long as the handler runs.
+    private let descriptor: Int32
+    private let onDisconnect = Mutex<(@Sendable () -> Void)?>(nil)
 
-    init(id: UInt64, server: Server) {
+    init(id: UInt64, server: Server, descriptor: Int32) {
         self.id = id
         self.server = server
+        self.descriptor = descriptor
+    }
+
+    func watch(_ action: @escaping @Sendable () -> Void) {
+        onDisconnect.withLock { $0 = action }
+        server.watch.add(id, descriptor)
+    }
+
+    func clientLeft() {
+        let action = onDisconnect.withLock { action in
+            defer { action = nil }
+            return action
+        }
+        action?()
     }
 
     /// False when it was settled before.
@@ -64,7 +85,10 @@ final class Deferral: Sendable {
         }
         // After the lock, which the handler takes as soon as its thread is woken.
         suspended?.resume()
-        if first { server.deferrals.remove(id) }
+        if first {
+            server.deferrals.remove(id)
+            onDisconnect.withLock { $0 = nil }
+        }
         return first
     }
 

@@ -23,6 +23,9 @@ public final class ResponseStream: Sendable {
         /// The connection is over, or shall be.
         var isAborted = false
         var suspended: MHDConnection?
+        /// Whether somebody was told that it is full, and not yet that there is room again.
+        var owesRoom = false
+        var onRoom: (@Sendable () -> Void)?
         var onClose: (@Sendable () -> Void)?
         var isUsed = false
     }
@@ -33,9 +36,17 @@ public final class ResponseStream: Sendable {
     /// - Parameters:
     ///   - capacityBytes: how much may wait for a slow reader.
     ///   - onClose: called once when the connection's part is over, for whatever reason, on any thread.
-    public init(capacityBytes: Int = 64 * 1024, onClose: (@Sendable () -> Void)? = nil) {
+    ///   - onRoom: called once for each time that a push found it full, when its reader has taken all there was. On
+    ///     the connection's thread: it must return at once.
+    public init(
+        capacityBytes: Int = 64 * 1024, onClose: (@Sendable () -> Void)? = nil,
+        onRoom: (@Sendable () -> Void)? = nil
+    ) {
         self.capacityBytes = capacityBytes
-        state.withLock { $0.onClose = onClose }
+        state.withLock { state in
+            state.onRoom = onRoom
+            state.onClose = onClose
+        }
     }
 
     /// Takes all of `bytes` or nothing. An empty stream takes a piece of any size.
@@ -43,8 +54,12 @@ public final class ResponseStream: Sendable {
         state.withLock { state in
             if state.isFinished || state.isAborted { return .closed }
             let waiting = state.buffer.count - state.sent
-            if waiting > 0, waiting + bytes.count > capacityBytes { return .full }
+            if waiting > 0, waiting + bytes.count > capacityBytes {
+                state.owesRoom = true
+                return .full
+            }
             if bytes.isEmpty { return .accepted }
+            state.forgetSent(beyond: capacityBytes)
             state.buffer.append(contentsOf: bytes)
             state.wake()
             return .accepted
@@ -76,6 +91,7 @@ public final class ResponseStream: Sendable {
             state.suspended = nil
             state.buffer = []
             state.sent = 0
+            state.onRoom = nil
             defer { state.onClose = nil }
             return state.onClose
         }
@@ -113,9 +129,26 @@ extension ResponseStream.State {
         }
         sent += count
         if sent == buffer.count {
-            buffer.removeAll(keepingCapacity: true)
+            buffer.removeAll(keepingCapacity: buffer.capacity <= Self.keptCapacity)
             sent = 0
         }
         return count
+    }
+
+    /// Bytes; most streams are idle nearly always, and there may be many.
+    private static let keptCapacity = 4096
+
+    /// A reader that is always a little behind would let the buffer grow for ever.
+    mutating func forgetSent(beyond limit: Int) {
+        guard sent >= limit else { return }
+        buffer.removeFirst(sent)
+        sent = 0
+    }
+
+    /// Whom to tell that all was taken.
+    mutating func takeRoomOwed() -> (@Sendable () -> Void)? {
+        guard owesRoom, buffer.isEmpty else { return nil }
+        owesRoom = false
+        return onRoom
     }
 }

@@ -177,8 +177,8 @@ extension Server {
         if bytes > 0 { largeBodies.subtract(bytes, ordering: .relaxed) }
     }
 
-    func addDeferral() throws(HTTPError) -> Deferral {
-        let deferral = Deferral(id: nextID(), server: self)
+    func addDeferral(_ descriptor: Int32) throws(HTTPError) -> Deferral {
+        let deferral = Deferral(id: nextID(), server: self, descriptor: descriptor)
         do { try deferrals.add(deferral, deferral.id) } catch { throw Self.refusal(error, "requests") }
         return deferral
     }
@@ -187,7 +187,7 @@ extension Server {
         guard stream.claim() else { throw .internalError }
         let id = nextID()
         do { try streams.add(stream, id) } catch { throw Self.refusal(error, "streams") }
-        watch.add(stream: id, descriptor)
+        watch.add(id, descriptor)
         return id
     }
 

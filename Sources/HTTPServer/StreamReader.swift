@@ -23,8 +23,11 @@ final class StreamReader: Sendable {
     }
 
     func read(into target: UnsafeMutableRawBufferPointer) -> Int {
-        let count = stream.state.withLock { unsafe $0.read(into: target, mhd) }
+        let (count, onRoom) = stream.state.withLock { state in
+            (unsafe state.read(into: target, mhd), state.takeRoomOwed())
+        }
         connection.noteStream(isPaused: count == 0)
+        onRoom?()
         return count
     }
 }

@@ -2,7 +2,7 @@ internal import CMicroHTTPD
 internal import Glibc
 internal import Synchronization
 
-/// One thread that looks after what libmicrohttpd doesn't: slow clients, clients that leave a stream, and
+/// One thread that looks after what libmicrohttpd doesn't: slow clients, clients that leave while they wait, and
 /// connections that were closed before all was read.
 ///
 /// A socket that is closed with bytes unread sends a reset, which can destroy the answer on its way. So such a
@@ -27,7 +27,7 @@ final class Watch: Sendable {
 
     private static let lingerMilliseconds: Int64 = 2000
     private static let lingeringAtMost = 64
-    /// Tokens of lingering sockets have this bit; other tokens are streams, and 0 is the wake-up.
+    /// Tokens of lingering sockets have this bit; others are of streams and deferred answers, and 0 is the wake-up.
     private static let lingerBit: UInt64 = 1 << 63
 
     private let epoll: Int32
@@ -73,8 +73,9 @@ final class Watch: Sendable {
     /// and a process that was stopped for a while cuts nobody for it.
     var sweeps: Int { sweepCount.load(ordering: .relaxed) }
 
-    /// Has the stream aborted when its client leaves. Closing the socket ends the watching.
-    func add(stream id: UInt64, _ descriptor: Int32) {
+    /// Has the stream aborted, or the deferred request told, when its client leaves. Closing the socket ends the
+    /// watching.
+    func add(_ id: UInt64, _ descriptor: Int32) {
         let events = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLONESHOT.rawValue
         _ = mhd_shim_epoll_add(epoll, descriptor, events, id)
     }
@@ -103,6 +104,7 @@ final class Watch: Sendable {
                     wake.lower()
                 } else if token & Self.lingerBit == 0 {
                     server.streams[token]?.abort()
+                    server.deferrals[token]?.clientLeft()
                 } else {
                     drain(token)
                 }

@@ -1,23 +1,49 @@
 internal import Netlink
 internal import Synchronization
+internal import Tunnels
 
 /// Knows what may have changed on the host since it was last looked at. The monitor marks it, the data plane takes the
 /// marks; both have the same one.
 public final class HostWatch: Sendable {
     private let underlay = Atomic(true)
     private let filters = Atomic(true)
+    private let noting: Mutex<NoteTaking>
+    /// Takes in what the kernel has told and nobody has read yet.
+    private let catchUp = Mutex<(@Sendable () -> Void)?>(nil)
 
-    public init() {}
+    public init() {
+        noting = Mutex(NoteTaking())
+    }
 
     /// Links other than ours lead to remotes. A link that goes down takes its routes away without a word, so each
     /// event of such a link counts.
-    func mark(_ changes: Changes) {
+    ///
+    /// - Parameter processes: those that may have asked for the changes.
+    func mark(_ changes: Changes, by processes: Processes) {
         if changes.overflowed || changes.events.contains(where: { $0.isUnderlay }) {
             underlay.store(true, ordering: .relaxed)
         }
         if changes.overflowed || changes.events.contains(where: \.isOfFilters) {
             filters.store(true, ordering: .relaxed)
         }
+        noting.withLock { $0.take(changes, by: processes) }
+    }
+
+    /// Changes that are asked for by this socket aren't noted: they are ours.
+    public func leaveOut(sender port: UInt32) {
+        noting.withLock { _ = $0.ownPorts.insert(port) }
+    }
+
+    /// The monitor's way to take in what waits for it.
+    func onTaking(_ catchUp: @escaping @Sendable () -> Void) {
+        self.catchUp.withLock { $0 = catchUp }
+    }
+
+    /// What others changed since the last call. The kernel tells of a change before it shows it, so all that was seen
+    /// until now is among it, unless too much was told.
+    func takeNotes() -> [ChangeNote] {
+        catchUp.withLock { $0 }?()
+        return noting.withLock { $0.takeNotes() }
     }
 
     /// Whether the ways towards remotes may have changed.

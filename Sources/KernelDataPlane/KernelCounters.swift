@@ -16,19 +16,20 @@ public final class KernelCounters: CounterSource {
         }
     }
 
-    public func counters() throws(TunnelProblem) -> [Int32: Tunnels.LinkCounters] {
-        let empty = [Int32: Tunnels.LinkCounters](minimumCapacity: count.load(ordering: .relaxed))
-        let result: Result<[Int32: Tunnels.LinkCounters], NetlinkError> = socket.withLock { socket in
+    public func counters() throws(TunnelProblem) -> CounterTable {
+        let expected = count.load(ordering: .relaxed)
+        let result: Result<CounterTable, NetlinkError> = socket.withLock { socket in
             Result { () throws(NetlinkError) in
-                try socket.statistics(into: empty) { counters, statistics in
-                    counters[Int32(bitPattern: statistics.index)] = Tunnels.LinkCounters(statistics.counters)
+                try socket.statistics(into: CounterTable(capacity: expected)) { table, statistics in
+                    table.append(
+                        Tunnels.LinkCounters(statistics.counters), of: Int32(bitPattern: statistics.index))
                 }
             }
         }
         switch result {
-        case .success(let counters):
-            count.store(counters.count, ordering: .relaxed)
-            return counters
+        case .success(let table):
+            count.store(table.count, ordering: .relaxed)
+            return table
         case .failure(let error): throw TunnelProblem(error)
         }
     }

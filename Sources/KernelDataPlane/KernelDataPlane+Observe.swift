@@ -6,10 +6,8 @@ extension KernelDataPlane {
         try carrier.look()
         do throws(NetlinkError) {
             groups = []
-            var empty: [ObservedLink] = []
             // A link for each tunnel, and some of others'.
-            empty.reserveCapacity(tunnels.count + 32)
-            var links = try socket.links(into: empty) { links, link in
+            var links = try socket.links(into: [ObservedLink](capacity: tunnels.count + 32)) { links, link in
                 noteUse(of: link)
                 links.append(observed(link))
             }
@@ -66,14 +64,12 @@ extension KernelDataPlane {
     private func readAddressesAndRoutes(
         of owned: [UInt32: Int], into links: inout [ObservedLink]
     ) throws(NetlinkError) {
-        let addresses = try socket.addresses(into: [Address]()) { addresses, address in
-            if owned[address.interface] != nil { addresses.append(address) }
+        // As short as may be: a link has one in most cases, and each is here for a moment only.
+        typealias Found = (position: Int, address: InterfaceAddress)
+        let addresses = try socket.addresses(into: [Found](capacity: owned.count)) { found, address in
+            if let position = owned[address.interface] { found.append((position, InterfaceAddress(address))) }
         }
-        for address in addresses {
-            if let position = owned[address.interface] {
-                links[position].addresses.insert(InterfaceAddress(address))
-            }
-        }
+        for (position, address) in addresses { links[position].addresses.insert(address) }
         for route in try socket.routes(RouteFilter(proto: Mark.routeProtocol)) {
             if let index = route.interface, let position = owned[index] {
                 links[position].routes.insert(TunnelRoute(route))
@@ -106,5 +102,12 @@ extension KernelDataPlane {
         let routes = try socket.routes(RouteFilter(proto: Mark.routeProtocol, interface: index))
         links[position].routes = Set(routes.map { TunnelRoute($0) })
         return ObservedState(links: links, claimedBy: [tunnel])
+    }
+}
+
+extension Array {
+    fileprivate init(capacity: Int) {
+        self = []
+        reserveCapacity(capacity)
     }
 }

@@ -87,13 +87,20 @@ extension KernelDataPlane {
         return paths(by: (try? ways(for: lookups)) ?? [:])
     }
 
+    /// The ways of links as they are set now.
+    func paths(of links: [LinkParameters]) throws(NetlinkError) -> [PathLookup: UnderlayPath] {
+        paths(by: try ways(for: links.compactMap { PathLookup($0) }))
+    }
+
     /// The same from what was looked up before. A look-up for each of a thousand remotes costs more than all the rest
     /// of a look, so what may have changed is looked up again a part at a time, and until then taken as it was.
     func knownWays(for lookups: Set<PathLookup>) throws(NetlinkError) -> [PathLookup: KnownWay] {
         if watch.takeUnderlay() { routeAge += 1 }
-        let outdated = lookups.filter { knownWays[$0]?.age != routeAge }
-        let due = Array(outdated.prefix(lookupsInLook))
-        hasMoreToSee = outdated.count > due.count
+        // One more than may be, to know whether some are left.
+        let outdated = lookups.lazy.filter { self.knownWays[$0]?.age != self.routeAge }.prefix(lookupsInLook + 1)
+        var due = Array(outdated)
+        hasMoreToSee = due.count > lookupsInLook
+        if hasMoreToSee { due.removeLast() }
         if !due.isEmpty {
             let found = try ways(for: due)
             for lookup in due { knownWays[lookup] = KnownWay(way: found[lookup], age: routeAge) }

@@ -57,6 +57,11 @@ public final class KernelDataPlane: DataPlane {
         self.counters = counters
         modules = ModuleWatch(host, driver: carrier.kind.linkKind)
         self.watch = watch
+        watch.leaveOut(sender: socket.portID)
+    }
+
+    public func takeNotes() -> [ChangeNote] {
+        watch.takeNotes()
     }
 
     public func forget() {

@@ -4,7 +4,7 @@ internal import Synchronization
 public import Tunnels
 
 /// Tells when somebody changes links, addresses or routes: once, until it is armed again. It says only that there
-/// is something to look at, so lost events do no harm.
+/// is something to look at, so lost events do no harm. Who asked for the changes it notes in the `HostWatch`.
 public final class KernelMonitor: Sendable {
     /// Lives as long as the dispatch source that waits for its descriptor.
     private final class Ear: Sendable {
@@ -18,10 +18,17 @@ public final class KernelMonitor: Sendable {
         }
     }
 
-    private struct State {
+    fileprivate struct State {
+        /// nil while it doesn't listen.
         var source: (any DispatchSourceRead)?
-        var isSuspended = true
+        /// Whether somebody was told since it was armed.
+        var hasTold = false
+        var wakesLeft = 0
+        var onChange: (@Sendable () -> Void)?
     }
+
+    private static let wakesBetweenLooks = 32
+    private static let callsToCatchUp = 64
 
     private let ear: Ear
     private let state = Mutex(State())
@@ -32,6 +39,8 @@ public final class KernelMonitor: Sendable {
     public var overflows: Int { overflowCounter.load(ordering: .relaxed) }
 
     private let watch: HostWatch
+    /// Those of the namespace that it listens in.
+    private let processes = Processes()
 
     /// Listens in the network namespace of the thread that calls, from now on.
     ///
@@ -49,43 +58,71 @@ public final class KernelMonitor: Sendable {
 
     /// Begins; `onChange` is called on the monitor's queue after `arm()`.
     public func start(onChange: @escaping @Sendable () -> Void) {
+        watch.onTaking { [weak self] in self?.catchUp() }
         state.withLock { state in
-            let source = DispatchSource.makeReadSource(
-                fileDescriptor: ear.fileDescriptor, queue: queue)
-            source.setEventHandler { [weak self] in
-                self?.disarm()
-                onChange()
-            }
-            source.setCancelHandler { [ear] in withExtendedLifetime(ear) {} }
-            state.source = source
+            state.onChange = onChange
         }
+    }
+
+    /// Each time a source of its own: one that is suspended stays with libdispatch's epoll, and when events are lost
+    /// meanwhile, which is an error that can't be masked, that wakes over and over until somebody reads.
+    private func listen() -> any DispatchSourceRead {
+        let source = DispatchSource.makeReadSource(fileDescriptor: ear.fileDescriptor, queue: queue)
+        source.setEventHandler { [weak self] in
+            self?.hear()
+        }
+        source.setCancelHandler { [ear] in withExtendedLifetime(ear) {} }
+        source.resume()
+        return source
     }
 
     deinit {
-        state.withLock { state in
-            state.source?.cancel()
-            // A source that is suspended can't be released.
-            if state.isSuspended { state.source?.resume() }
-        }
+        state.withLock { $0.source?.cancel() }
     }
 
-    /// Forgets what has come, and tells of the next change. The caller looks at everything afterwards.
+    /// Takes in what has come, and tells of the next change. The caller looks at everything afterwards.
     public func arm() {
         state.withLock { state in
-            while let changes = ear.monitor.withLock({ try? $0.read() }), !changes.isEmpty {
-                watch.mark(changes)
-                if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
-            }
-            if state.isSuspended { state.source?.resume() }
-            state.isSuspended = false
+            while takeIn(calls: LinkMonitor.callsPerRead) {}
+            state.hasTold = false
+            state.wakesLeft = Self.wakesBetweenLooks
+            if state.source == nil, state.onChange != nil { state.source = listen() }
         }
     }
 
-    /// Keeps the events of one change, and of our own repair, from waking anybody before the look.
-    private func disarm() {
-        state.withLock { state in
-            if !state.isSuspended { state.source?.suspend() }
-            state.isSuspended = true
+    /// Takes in the first events at once, for who asked for them may be gone soon. Those of a storm, and of our own
+    /// repair, wait for the look.
+    private func hear() {
+        let tell = state.withLock { state in
+            state.wakesLeft -= 1
+            if state.wakesLeft <= 0 {
+                state.source?.cancel()
+                state.source = nil
+            }
+            return takeIn(calls: 1) ? state.telling() : nil
         }
+        tell?()
+    }
+
+    /// Takes in what waits, and tells of it as if it had been heard.
+    private func catchUp() {
+        let tell = state.withLock { state in takeIn(calls: Self.callsToCatchUp) ? state.telling() : nil }
+        tell?()
+    }
+
+    /// - Returns: whether there was anything.
+    private func takeIn(calls: Int) -> Bool {
+        guard let changes = ear.monitor.withLock({ try? $0.read(calls: calls) }), !changes.isEmpty else { return false }
+        watch.mark(changes, by: processes)
+        if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
+        return true
+    }
+}
+
+extension KernelMonitor.State {
+    /// Whom to tell of a change; nil when that was done since it was armed.
+    fileprivate mutating func telling() -> (@Sendable () -> Void)? {
+        defer { hasTold = true }
+        return hasTold ? nil : onChange
     }
 }

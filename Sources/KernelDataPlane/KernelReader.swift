@@ -4,19 +4,24 @@ public import Tunnels
 
 /// Answers what the kernel has, for people to look at; over a socket of its own, so that it never waits for writes.
 public final class KernelReader: Sendable {
-    private let socket: Mutex<NetlinkSocket>
+    private let plane: Mutex<KernelDataPlane>
 
+    /// Reads the network namespace of the thread that calls.
     public init() throws(TunnelProblem) {
-        do throws(NetlinkError) {
-            socket = Mutex(try NetlinkSocket())
-        } catch {
-            throw TunnelProblem(error)
+        plane = Mutex(try KernelDataPlane())
+    }
+
+    /// Those of the links that are `ipip`, with all that decides whether they can be adopted.
+    public func unmanagedTunnels(_ indexes: [Int32]) throws(TunnelProblem) -> [UnmanagedTunnel] {
+        try read { (plane) throws(NetlinkError) in
+            try plane.unmanagedTunnels(indexes.map { UInt32(bitPattern: $0) })
         }
     }
 
     /// All links with their IPv4 addresses, by ifindex.
     public func links() throws(TunnelProblem) -> [ObservedLink] {
-        try read { (socket) throws(NetlinkError) in
+        try read { (plane) throws(NetlinkError) in
+            let socket = plane.socket
             var links = try socket.links().map { ObservedLink($0) }.sorted { $0.ifindex < $1.ifindex }
             let positions = Dictionary(links.enumerated().map { ($1.ifindex, $0) }) { first, _ in first }
             for address in try socket.addresses() {
@@ -29,7 +34,8 @@ public final class KernelReader: Sendable {
 
     /// The IPv4 routes of all tables but `local`, which the kernel keeps for itself.
     public func routes() throws(TunnelProblem) -> [ObservedRoute] {
-        try read { (socket) throws(NetlinkError) in
+        try read { (plane) throws(NetlinkError) in
+            let socket = plane.socket
             let names = Dictionary(try socket.links().map { ($0.index, $0.name) }) { first, _ in first }
             return try socket.routes().filter { $0.table != Route.localTable }.map { route in
                 ObservedRoute(route, link: route.interface.flatMap { names[$0] ?? nil })
@@ -38,10 +44,10 @@ public final class KernelReader: Sendable {
     }
 
     private func read<Value: Sendable>(
-        _ body: @Sendable (NetlinkSocket) throws(NetlinkError) -> Value
+        _ body: @Sendable (KernelDataPlane) throws(NetlinkError) -> Value
     ) throws(TunnelProblem) -> Value {
-        let result: Result<Value, NetlinkError> = socket.withLock { socket in
-            Result { () throws(NetlinkError) in try body(socket) }
+        let result: Result<Value, NetlinkError> = plane.withLock { plane in
+            Result { () throws(NetlinkError) in try body(plane) }
         }
         do throws(NetlinkError) {
             return try result.get()

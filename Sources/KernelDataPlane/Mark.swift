@@ -8,7 +8,7 @@ enum Mark {
     static let group: UInt32 = 0x7475_0000
     static let lastGroup: UInt32 = 0x7475_FFFF
     /// Our routes' protocol number, free in iproute2's `rt_protos`.
-    static let routeProtocol = RouteProtocol(rawValue: 116)
+    static let routeProtocol = RouteProtocol(rawValue: RouteProtocols.tunneld)
 
     /// The netlink port that the daemon of a network namespace holds ("tund"). Larger than any process id.
     static let port: UInt32 = 0x7475_6E64
@@ -20,16 +20,16 @@ enum Mark {
         aliasPrefix + tunnel.text
     }
 
-    /// Whose a link is, where group and alias say so both, and what is left of the mark, where one of them does. A
-    /// link that doesn't have an ifindex of our choice was made by somebody else, who copied one.
+    /// Whose a link is, where group and alias say so both, and what it bears of the mark where that isn't enough: a
+    /// part of it, or all of it without an ifindex of our choice. Such a link was adopted, or somebody copied a mark.
     static func read(_ link: Link) -> (owner: TunnelID?, remains: MarkRemains?) {
-        guard let kind = link.kind, DataPlaneKind.allLinkKinds.contains(kind), link.index >= KernelDataPlane.firstIndex
-        else { return (nil, nil) }
+        guard let kind = link.kind, DataPlaneKind.allLinkKinds.contains(kind) else { return (nil, nil) }
         let isInGroup = link.group.map { (group...lastGroup).contains($0) } ?? false
         guard let tunnel = tunnel(named: link.alias) else {
             return (nil, isInGroup ? .group(alias: link.alias ?? "") : nil)
         }
-        return isInGroup ? (tunnel, nil) : (nil, .alias(tunnel, group: link.group ?? 0))
+        guard isInGroup else { return (nil, .alias(tunnel, group: link.group ?? 0)) }
+        return link.index >= KernelDataPlane.firstIndex ? (tunnel, nil) : (nil, .whole(tunnel))
     }
 
     private static func tunnel(named alias: String?) -> TunnelID? {

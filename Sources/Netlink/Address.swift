@@ -51,7 +51,9 @@ public struct AddressFlags: OptionSet, Hashable, Sendable {
 
 extension Address {
     /// Reads the body of `RTM_NEWADDR` or `RTM_DELADDR`.
-    init(_ body: RawSpan) throws(Malformed) {
+    ///
+    /// - Parameter keepingOther: whether what isn't interpreted is kept. A dump saves an allocation without it.
+    init(_ body: RawSpan, keepingOther: Bool = true) throws(Malformed) {
         let header = try body.load(ifaddrmsg.self)
         self.init(.any, prefixLength: header.ifa_prefixlen, interface: header.ifa_index)
         scope = Scope(rawValue: header.ifa_scope)
@@ -65,7 +67,7 @@ extension Address {
             case IFA_LABEL: label = value.string()
             case IFA_PROTO: proto = try value.number()
             case IFA_FLAGS: flags = AddressFlags(rawValue: try value.number())
-            default: other.append(whole)
+            default: if keepingOther { other.append(whole) }
             }
         }
         // The kernel always tells one; without a peer it is the address again.
@@ -123,19 +125,34 @@ extension NetlinkSocket {
 
     /// Folds all IPv4 addresses, or those of one link, into a value.
     ///
-    /// - Parameter initial: begun with again when the kernel says that the dump was inconsistent.
+    /// - Parameters:
+    ///   - initial: asked for again when the kernel says that the dump was inconsistent.
+    ///   - body: `Address.other` is empty in what it gets.
     public func addresses<Result>(
-        interface: UInt32? = nil, into initial: Result, _ body: (inout Result, Address) -> Void
+        interface: UInt32? = nil, into initial: @autoclosure () -> Result, _ body: (inout Result, Address) -> Void
     ) throws(NetlinkError) -> Result {
         let filter = MessageWriter(
             ifaddrmsg(
                 ifa_family: UInt8(AF_INET), ifa_prefixlen: 0, ifa_flags: 0, ifa_scope: 0,
                 ifa_index: interface ?? 0))
         let request = Request("read the addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, filter)
-        return try dump(request, answer: RTM_NEWADDR, into: initial) { (result, payload) throws(Malformed) in
-            let address = try Address(payload)
+        return try dump(request, answer: RTM_NEWADDR, into: initial()) { (result, payload) throws(Malformed) in
+            let address = try Address(payload, keepingOther: false)
             // A kernel before 4.20 answers with all.
             if interface == nil || address.interface == interface { body(&result, address) }
+        }
+    }
+
+    /// How many IPv6 addresses of more than the link itself each link has, by ifindex.
+    public func ipv6AddressCounts() throws(NetlinkError) -> [UInt32: Int] {
+        let filter = MessageWriter(
+            ifaddrmsg(ifa_family: UInt8(AF_INET6), ifa_prefixlen: 0, ifa_flags: 0, ifa_scope: 0, ifa_index: 0))
+        let request = Request("read the IPv6 addresses", type: RTM_GETADDR, flags: NLM_F_DUMP, filter)
+        return try dump(request, answer: RTM_NEWADDR, into: [:]) { (counts, payload) throws(Malformed) in
+            let header = try payload.load(ifaddrmsg.self)
+            // A kernel without IPv6 answers with those of other families.
+            guard header.ifa_family == UInt8(AF_INET6), Scope(rawValue: header.ifa_scope) == .universe else { return }
+            counts[header.ifa_index, default: 0] += 1
         }
     }
 }

@@ -120,16 +120,16 @@ extension NetlinkSocket {
     ///
     /// - Parameters:
     ///   - kind: the driver's name. Kernels since 4.20 leave the others out of the answer.
-    ///   - initial: begun with again when the kernel says that the dump was inconsistent.
+    ///   - initial: asked for again when the kernel says that the dump was inconsistent.
     ///   - body: `Link.other` is empty in what it gets.
     public func links<Result>(
-        kind: String? = nil, into initial: Result, _ body: (inout Result, Link) -> Void
+        kind: String? = nil, into initial: @autoclosure () -> Result, _ body: (inout Result, Link) -> Void
     ) throws(NetlinkError) -> Result {
         var filter = Link().body(changing: [])
         if let kind { LinkInfo.plain(kind).put(into: &filter) }
         let request = Request(
             "read the links", type: RTM_GETLINK, flags: NLM_F_DUMP, filter.withoutIPv6Counters())
-        return try dump(request, answer: RTM_NEWLINK, into: initial) { (result, payload) throws(Malformed) in
+        return try dump(request, answer: RTM_NEWLINK, into: initial()) { (result, payload) throws(Malformed) in
             let link = try Link(payload, keepingOther: false)
             // A kernel that doesn't know the kind answers with all links.
             if kind == nil || link.kind == kind { body(&result, link) }

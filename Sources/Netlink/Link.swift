@@ -37,6 +37,9 @@ public struct Link: Hashable, Sendable {
     /// What an `ipip` link is set to.
     public var tunnel: IPTunnel? { info?.tunnel }
 
+    /// Whether what it is bound to is in another network namespace (`IFLA_LINK_NETNSID`); a dump doesn't tell.
+    public var isBoundElsewhere: Bool { other.types.contains(IFLA_LINK_NETNSID) }
+
     /// For messages: "tun_a", or "number 7".
     var label: String { name ?? "number \(index)" }
 }

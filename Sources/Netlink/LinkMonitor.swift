@@ -5,8 +5,8 @@ internal import CMnl
 ///
 /// What it tells is a reason to look, not the state: events are lost when too many come at once.
 public final class LinkMonitor {
-    /// The most system calls of one `read`; what is left keeps the descriptor readable.
-    static let callsPerRead = 1024
+    /// The most system calls of one `read`.
+    public static let callsPerRead = 1024
 
     private let socket: KernelSocket
     private var lengths: [UInt32] = []
@@ -30,11 +30,12 @@ public final class LinkMonitor {
 
     /// Takes in what has come, without waiting.
     ///
+    /// - Parameter calls: how many system calls at most; what they leave keeps the descriptor readable.
     /// - Throws: an error of the socket itself. Lost events aren't one, see `Changes.overflowed`.
-    public func read() throws(NetlinkError) -> Changes {
+    public func read(calls: Int = callsPerRead) throws(NetlinkError) -> Changes {
         var changes = Changes()
         let slot = buffer.count / KernelSocket.slots
-        for _ in 0..<Self.callsPerRead {
+        for _ in 0..<calls {
             do throws(SystemCallError) {
                 guard try socket.receiveMany(into: &buffer, lengths: &lengths) else { return changes }
                 for (position, length) in lengths.enumerated() {

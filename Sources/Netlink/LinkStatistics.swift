@@ -48,14 +48,14 @@ extension Request {
 extension NetlinkSocket {
     /// Folds the counters of all links into a value: the cheapest way to read them.
     ///
-    /// - Parameter initial: begun with again when the kernel says that the dump was inconsistent.
+    /// - Parameter initial: asked for again when the kernel says that the dump was inconsistent.
     public func statistics<Result>(
-        into initial: Result, _ body: (inout Result, LinkStatistics) -> Void
+        into initial: @autoclosure () -> Result, _ body: (inout Result, LinkStatistics) -> Void
     ) throws(NetlinkError) -> Result {
         let request = Request(
             "read the statistics of all links", type: RTM_GETSTATS, flags: NLM_F_DUMP,
             LinkStatistics.request(0))
-        return try dump(request, answer: RTM_NEWSTATS, into: initial) { (result, payload) throws(Malformed) in
+        return try dump(request, answer: RTM_NEWSTATS, into: initial()) { (result, payload) throws(Malformed) in
             body(&result, try LinkStatistics(payload))
         }
     }

@@ -8,16 +8,17 @@ extension NetlinkSocket {
     ///
     /// - Parameters:
     ///   - answer: the type of the messages that the answer consists of; others are left out.
-    ///   - initial: begun with again when the kernel says (`NLM_F_DUMP_INTR`) that the list changed meanwhile, and
-    ///     so may lack some or have some twice.
+    ///   - initial: asked for again when the kernel says (`NLM_F_DUMP_INTR`) that the list changed meanwhile, and
+    ///     so may lack some or have some twice. Not a value, which would be copied at the first change: what it has
+    ///     reserved would be lost.
     /// - Throws: the kernel's refusal; `EINTR` when the list never stood still.
     func dump<Result>(
-        _ request: Request, answer: Int, into initial: Result,
+        _ request: Request, answer: Int, into initial: @autoclosure () -> Result,
         _ body: (inout Result, RawSpan) throws(Malformed) -> Void
     ) throws(NetlinkError) -> Result {
         try exclusively(request.operation) { () throws(NetlinkError) in
             for _ in 0..<Self.dumpTries {
-                var result = initial
+                var result = initial()
                 var state = DumpState(answer: answer, portID: portID)
                 do throws(SystemCallError) {
                     state.sequence = try send(CollectionOfOne(request), flags: 0)

@@ -66,13 +66,13 @@ extension NetlinkSocket {
 
     /// Folds all qdiscs, or those of one kind, into a value. The kernel itself answers with those of all links.
     ///
-    /// - Parameter initial: begun with again when the kernel says that the dump was inconsistent.
+    /// - Parameter initial: asked for again when the kernel says that the dump was inconsistent.
     public func qdiscs<Result>(
-        kind: String? = nil, into initial: Result, _ body: (inout Result, Qdisc) -> Void
+        kind: String? = nil, into initial: @autoclosure () -> Result, _ body: (inout Result, Qdisc) -> Void
     ) throws(NetlinkError) -> Result {
         let all = MessageWriter(tcmsg(0, handle: 0, parent: 0, information: 0))
         let request = Request("read the qdiscs", type: RTM_GETQDISC, flags: NLM_F_DUMP, all)
-        return try dump(request, answer: RTM_NEWQDISC, into: initial) { (result, payload) throws(Malformed) in
+        return try dump(request, answer: RTM_NEWQDISC, into: initial()) { (result, payload) throws(Malformed) in
             let qdisc = try Qdisc(payload)
             if kind == nil || qdisc.kind == kind { body(&result, qdisc) }
         }

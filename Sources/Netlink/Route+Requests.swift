@@ -15,6 +15,12 @@ extension Request {
             route.body())
     }
 
+    /// Puts a route in the place of the first one of the same destination, tos and metric; `ENOENT` when there is none
+    /// (`ip route change`). No packet finds the table without it (`hlist_replace_rcu` in `fib_table_insert`).
+    public static func changeRoute(_ route: Route) -> Request {
+        Request("change route \(route.text)", type: RTM_NEWROUTE, flags: NLM_F_REPLACE, route.body())
+    }
+
     /// Deletes the route that matches all that is given, whatever its scope; `ESRCH` when there is none (`ip route delete`).
     public static func deleteRoute(_ route: Route) -> Request {
         var route = route
@@ -90,9 +96,10 @@ extension NetlinkSocket {
 
     /// Folds the IPv4 routes that pass the filter into a value. A table that doesn't exist has none.
     ///
-    /// - Parameter initial: begun with again when the kernel says that the dump was inconsistent.
+    /// - Parameter initial: asked for again when the kernel says that the dump was inconsistent.
     public func routes<Result>(
-        _ filter: RouteFilter = RouteFilter(), into initial: Result, _ body: (inout Result, Route) -> Void
+        _ filter: RouteFilter = RouteFilter(), into initial: @autoclosure () -> Result,
+        _ body: (inout Result, Route) -> Void
     ) throws(NetlinkError) -> Result {
         var writer = MessageWriter(
             rtmsg(
@@ -102,14 +109,14 @@ extension NetlinkSocket {
         if let interface = filter.interface { writer.put(RTA.interface, interface) }
         let request = Request("read the routes", type: RTM_GETROUTE, flags: NLM_F_DUMP, writer)
         do {
-            return try dump(request, answer: RTM_NEWROUTE, into: initial) {
+            return try dump(request, answer: RTM_NEWROUTE, into: initial()) {
                 (result, payload) throws(Malformed) in
                 // A kernel without strict checking answers with all, of its route cache too.
                 let route = try Route(payload)
                 if filter.admits(route), !route.flags.contains(.cloned) { body(&result, route) }
             }
         } catch {
-            if error.code == .noSuchEntry { return initial }
+            if error.code == .noSuchEntry { return initial() }
             throw error
         }
     }

@@ -9,6 +9,8 @@ public final class Directory: Sendable {
         var sorted: [TunnelView] = []
         var byName: [String: TunnelView] = [:]
         var byID: [TunnelID: TunnelView] = [:]
+        /// Counts the changes.
+        var version = 0
         var revision: Int64 = 0
 
         /// The first position whose name isn't before `name`.
@@ -34,7 +36,11 @@ public final class Directory: Sendable {
         }
     }
 
+    /// Told of each change after it is to be seen, on the writer's thread: the tunnel's newest view, nil for none.
+    typealias Observer = @Sendable (TunnelKey, TunnelView?) -> Void
+
     private let state = Mutex(State())
+    private let observer = Mutex<Observer?>(nil)
 
     init() {}
 
@@ -50,6 +56,16 @@ public final class Directory: Sendable {
     /// All views, by name.
     public var views: [TunnelView] {
         state.withLock { $0.sorted }
+    }
+
+    /// Another one whenever a view changed.
+    var version: Int {
+        state.withLock { $0.version }
+    }
+
+    /// All views and the version that they are.
+    var versioned: (views: [TunnelView], version: Int) {
+        state.withLock { ($0.sorted, $0.version) }
     }
 
     /// At most `limit` views whose names follow `name` and that `matches` accepts, by name, and whether more follow.
@@ -81,10 +97,21 @@ public final class Directory: Sendable {
         state.withLock { $0.sorted.count }
     }
 
+    /// Makes room for so many, so that it needn't grow step by step.
+    func reserve(_ count: Int) {
+        state.withLock { state in
+            state.sorted.reserveCapacity(count)
+            state.byName.reserveCapacity(count)
+            state.byID.reserveCapacity(count)
+        }
+    }
+
     /// Shows many newer views at once, at a cost that grows with all views and not with their product.
     func publish(_ publication: Publication) {
-        state.withLock { state in
-            let views = publication.views
+        let views = publication.views
+        let formerNames: [InterfaceName] = state.withLock { state in
+            // Those that nobody has any more.
+            var formerNames: [InterfaceName] = []
             for id in publication.removed { state.byID[id] = nil }
             for (id, view) in views { state.byID[id] = view }
             var kept: [TunnelView] = []
@@ -95,35 +122,62 @@ public final class Directory: Sendable {
                     kept.append(view)
                 } else {
                     state.byName[view.tunnel.name.text] = nil
+                    formerNames.append(view.tunnel.name)
                 }
             }
             for view in views.values { state.byName[view.tunnel.name.text] = view }
             let new = views.values.sorted { $0.tunnel.name < $1.tunnel.name }
             state.sorted = kept.merged(with: new)
+            state.version += 1
+            return formerNames.filter { state.byName[$0.text] == nil }
+        }
+        guard let observer = observer.withLock({ $0 }) else { return }
+        for name in formerNames { observer(.name(name), nil) }
+        for id in publication.removed { observer(.id(id), nil) }
+        for (id, view) in views {
+            observer(.name(view.tunnel.name), view)
+            observer(.id(id), view)
         }
     }
 
     /// Shows a newer view in the place of the tunnel's former one.
     func publish(_ view: TunnelView) {
-        state.withLock { state in
-            let name = view.tunnel.name
-            if let former = state.byID[view.tunnel.id] {
+        let name = view.tunnel.name
+        let formerName: InterfaceName? = state.withLock { state in
+            state.version += 1
+            let former = state.byID[view.tunnel.id]
+            if let former {
                 if former.tunnel.name == name {
                     state.byName[name.text] = view
                     state.byID[view.tunnel.id] = view
                     state.sorted[state.position(of: name)] = view
-                    return
+                    return nil
                 }
                 state.remove(former)
             }
             state.insert(view)
+            return former?.tunnel.name
         }
+        guard let observer = observer.withLock({ $0 }) else { return }
+        if let formerName { observer(.name(formerName), nil) }
+        observer(.name(name), view)
+        observer(.id(view.tunnel.id), view)
     }
 
     func remove(_ id: TunnelID) {
-        state.withLock { state in
-            if let view = state.byID[id] { state.remove(view) }
+        let removed = state.withLock { state in
+            state.version += 1
+            let view = state.byID[id]
+            if let view { state.remove(view) }
+            return view
         }
+        guard let removed, let observer = observer.withLock({ $0 }) else { return }
+        observer(.name(removed.tunnel.name), nil)
+        observer(.id(id), nil)
+    }
+
+    func watch(_ observer: @escaping Observer) {
+        self.observer.withLock { $0 = observer }
     }
 }
 

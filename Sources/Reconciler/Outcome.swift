@@ -6,9 +6,28 @@ internal import Tunnels
 struct News {
     /// When the look began: the time of all that it finds and does.
     let time: Timestamp
+    var isFirstRound = true
+    /// Whether the kernel was never seen before.
+    var isStart = false
+    /// Who changed what since the look before.
+    var notes = ChangeNotes()
     var events: [Event] = []
     /// Tunnels whose link was made anew.
     var renewed: [TunnelID] = []
+    /// Tunnels whose links this look changed: how they differ now is our own doing.
+    var touched: Set<TunnelID> = []
+    /// Whether a definition was changed.
+    var hasAdopted = false
+    /// Whether something is new, so that the kernel is to be read once more.
+    var isDoubtful = false
+    /// What was read before that.
+    var first: ObservedState?
+    /// Whether the two differ.
+    var isUnsettled = false
+
+    init(time: Timestamp) {
+        self.time = time
+    }
 }
 
 /// What became of a tunnel in the kernel: into its status, the log and the events.
@@ -20,13 +39,18 @@ extension Reconciler {
         let epochs = renewed.compactMap { id in managed[id].map { (id, $0.status.epoch) } }.filter {
             $0.1 > 1
         }
-        guard !news.isEmpty || !epochs.isEmpty else { return }
+        guard !news.isEmpty || !epochs.isEmpty || !unwritten.isEmpty else { return }
+        let rows = unwritten
+        unwritten = UnwrittenDrift()
         do throws(WriteError<StoreError>) {
-            try store.write { (transaction) throws(StoreError) in
+            let ids = try store.write { (transaction) throws(StoreError) in
                 for event in news { try transaction.record(event) }
                 for (id, epoch) in epochs { try transaction.setEpoch(epoch, of: id) }
+                return try write(rows, in: &transaction)
             }
+            number(ids)
         } catch {
+            unwritten.putBack(rows)
             logger.error("events not stored", metadata: ["error": "\(error)"])
         }
     }
@@ -35,55 +59,37 @@ extension Reconciler {
         Event(at: time, kind: kind, tunnel: tunnel)
     }
 
-    /// Notes in the status what somebody else changed. Bringing up what was never up isn't drift, nor is following
-    /// the underlay's MTU.
-    ///
-    /// - Returns: whether there was any.
-    func note(_ differences: [Difference], on entry: inout Managed, at time: Timestamp) -> Bool {
-        guard entry.status.state == .up || entry.status.state == .down else { return false }
-        let drift = differences.filter { !entry.tunnel.definition.leavesOpen($0) }.map { Drift($0, foundAt: time) }
-        guard !drift.isEmpty else { return false }
-        entry.status.state = .drifted
-        entry.status.drift = Array((drift + entry.status.drift).prefix(Self.driftKept))
-        for drift in drift {
-            let metadata: Logger.Metadata = [
-                "tunnel": "\(entry.tunnel.name)", "field": "\(drift.field)", "desired": "\(drift.desired)",
-                "observed": "\(drift.observed)",
-            ]
-            logger.warning("drift", metadata: metadata)
-        }
-        return true
-    }
-
-    private static let driftKept = 16
-
     /// The kernel matches.
     ///
     /// - Parameters:
     ///   - isNew: whether the link was made just now.
     ///   - time: of the look or the batch.
-    func accept(_ link: AppliedLink, for entry: Managed, isNew: Bool, at time: Timestamp) {
+    ///   - outcome: how the open drift ended.
+    func accept(
+        _ link: AppliedLink, for entry: Managed, isNew: Bool, at time: Timestamp,
+        closing outcome: DriftRecord.Outcome = .repaired
+    ) {
         var entry = entry
-        var status = entry.status
-        if isNew, entry.hasHadLink { status.epoch += 1 }
-        entry.hasHadLink = true
-        if status.isDriftOpen {
-            counters.repairs.increment()
-            for position in status.drift.indices where status.drift[position].repairedAt == nil {
-                status.drift[position].repairedAt = time
-            }
-            logger.notice("repaired", metadata: ["tunnel": "\(entry.tunnel.name)"])
+        if !entry.openDrifts.isEmpty {
+            if outcome == .repaired { counters.repairs.increment() }
+            logger.notice("\(outcome)", metadata: ["tunnel": "\(entry.tunnel.name)"])
+            closeDrifts(of: &entry, at: time) { _ in outcome }
         }
-        status.state = link.isUp ? .up : .down
-        status.ifindex = link.ifindex
-        status.mtu = link.mtu
-        status.problem = nil
-        guard status != entry.status else { return }
-        status.reconciledAt = time
-        entry.status = status
-        entry.backoff = Backoff()
-        entry.isBackingOff = false
-        settle(entry)
+        var accepted = entry.accepting(link, isNew: isNew, at: time)
+        if let known = managed[entry.tunnel.id], known.isShown(as: accepted) { return }
+        accepted.backoff = Backoff()
+        accepted.isBackingOff = false
+        settle(accepted)
+    }
+
+    /// Keeps what became of a tunnel, and publishes it if its status is another one, or its definition.
+    func keep(_ entry: Managed) {
+        let shown = directory.view(.id(entry.tunnel.id))
+        if shown?.status == entry.status, shown?.tunnel.revision == entry.tunnel.revision {
+            managed[entry.tunnel.id] = entry
+        } else {
+            settle(entry)
+        }
     }
 
     /// The kernel refused: said in the status, and tried again after a while.
@@ -112,14 +118,31 @@ extension Reconciler {
     }
 }
 
-extension TunnelDefinition {
-    /// Whether the definition leaves to the underlay what differs.
-    fileprivate func leavesOpen(_ difference: Difference) -> Bool {
-        if case .mtu = difference { mtu == nil } else { false }
+extension Managed {
+    /// With what the kernel has now that it matches.
+    func accepting(_ link: AppliedLink, isNew: Bool, at time: Timestamp) -> Managed {
+        var entry = self
+        if isNew, upkeep.hasHadLink { entry.status.epoch += 1 }
+        for position in status.drift.indices where status.drift[position].repairedAt == nil {
+            entry.status.drift[position].repairedAt = time
+        }
+        entry.status.state = link.isUp ? .up : .down
+        entry.status.ifindex = link.ifindex
+        entry.status.mtu = link.mtu
+        entry.status.problem = nil
+        entry.status.reconciledAt = time
+        entry.hasHadLink = true
+        entry.isEstablished = true
+        entry.acceptedMTU = link.mtu
+        entry.refusal = nil
+        return entry
     }
-}
 
-extension TunnelStatus {
-    /// Whether there is a drift that isn't repaired.
-    var isDriftOpen: Bool { drift.contains { $0.repairedAt == nil } }
+    /// Whether it is known already that the kernel matches, as `other` says; only the time is another one.
+    fileprivate func isShown(as other: Managed) -> Bool {
+        var status = other.status
+        status.reconciledAt = self.status.reconciledAt
+        return self.status == status && upkeep.isEstablished && upkeep.acceptedMTU == other.upkeep.acceptedMTU
+            && upkeep.openDrifts.isEmpty && tunnel.revision == other.tunnel.revision
+    }
 }

@@ -33,7 +33,21 @@ public actor Reconciler {
     var isStopped = false
     /// Whether there was a batch since the last look.
     var hasWritten = false
+    /// Whether answers were kept since the last pruning.
+    var hasKeptAnswers = true
     private var pace = BatchPace()
+    /// Rows of the ledger of drift that the next transaction of a look writes.
+    var unwritten = UnwrittenDrift()
+    /// What the kernel told of others' changes until the last look.
+    var earlierNotes: (notes: [ChangeNote], at: Duration) = ([], .zero)
+    /// Whether the kernel was ever read.
+    var hasSeenKernel = false
+    /// How many there were: the next one's number.
+    var suspensions = 0
+    /// While a checkpoint is pending no definition follows what others change.
+    var holdsAdoption = false {
+        didSet { if !holdsAdoption { scheduleLook(after: .zero) } }
+    }
     /// When the batch at hand began: the time of all that it does.
     var batchTime = Timestamp(milliseconds: 0)
     /// The id of the tunnel that this batch made last; the next one's follows it.
@@ -56,6 +70,11 @@ public actor Reconciler {
         public var slowTick = Duration.seconds(30)
         /// Events kept.
         public var history = 200_000
+        /// Answers kept for retries, and bytes of their bodies.
+        public var answers = 10_000
+        public var answerBytes = 64 << 20
+        /// Rows of the ledger of drift kept.
+        public var drifts = 100_000
 
         public init() {}
     }
@@ -82,11 +101,16 @@ public actor Reconciler {
         let began = timing.uptime()
         self.armMonitor = armMonitor
         let epochs = try store.epochs()
+        let count = try store.tunnelCount()
+        managed.reserve(count)
+        directory.reserve(count)
+        let upkeep = Managed.Upkeep(hasHadLink: true, isEstablished: true)
         try store.forEachTunnel { tunnel in
             var status = TunnelStatus(state: .pending, dataPlane: plane.kind)
             status.epoch = epochs[tunnel.id] ?? 1
-            managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true)
+            managed[tunnel.id] = Managed(tunnel: tunnel, status: status, upkeep: upkeep)
         }
+        try restoreDrifts()
         look()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
@@ -191,6 +215,7 @@ public actor Reconciler {
         timing.after(limits.slowTick) {
             self.onWriter { reconciler in
                 reconciler.pruneHistory()
+                reconciler.pruneAnswers()
                 reconciler.plane.forget()
                 reconciler.scheduleLook(after: .zero)
                 reconciler.scheduleTick()
@@ -201,6 +226,7 @@ public actor Reconciler {
     private func pruneHistory() {
         do {
             try store.pruneEvents(keeping: limits.history)
+            try store.pruneDrifts(keeping: limits.drifts)
         } catch {
             logger.error("history not pruned", metadata: ["error": "\(error)"])
         }
@@ -209,7 +235,7 @@ public actor Reconciler {
     /// Keeps and publishes what became of a tunnel.
     func settle(_ entry: Managed) {
         managed[entry.tunnel.id] = entry
-        let view = TunnelView(tunnel: entry.tunnel, status: entry.status)
+        guard let view = managed.view(entry.tunnel.id) else { return }
         if publication == nil { directory.publish(view) } else { publication?.views[entry.tunnel.id] = view }
     }
 

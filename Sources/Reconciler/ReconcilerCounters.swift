@@ -6,6 +6,10 @@ public final class ReconcilerCounters: Sendable {
     public let looks = Atomic<Int>(0)
     /// Tunnels repaired after somebody else's change.
     public let repairs = Atomic<Int>(0)
+    /// Differences found that others made.
+    public let drifts = Atomic<Int>(0)
+    /// Definitions that took over what others changed.
+    public let adoptions = Atomic<Int>(0)
     /// Links removed that bore our mark and belonged to no tunnel.
     public let pruned = Atomic<Int>(0)
     /// Plans that the kernel refused.

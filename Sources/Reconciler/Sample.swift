@@ -5,6 +5,8 @@ public final class Sample: Sendable {
     public struct Entry: Sendable {
         public let view: TunnelView
         public let counters: LinkCounters
+        /// What the errors and drops were, where the data plane can tell.
+        public let reasons: [DropReason: UInt64]
         /// What the counters grew by in the interval; nil where there is nothing to compare with: in the first
         /// sample, and when the link was made anew in between.
         public let growth: LinkCounters?
@@ -16,9 +18,9 @@ public final class Sample: Sendable {
     /// What taking it took.
     public let durationSeconds: Double
     /// By name; tunnels without a link are left out.
-    public let entries: [Entry]
+    public let entries: Entries
 
-    init(sampledAt: Timestamp, intervalSeconds: Double, durationSeconds: Double, entries: [Entry]) {
+    init(sampledAt: Timestamp, intervalSeconds: Double, durationSeconds: Double, entries: Entries) {
         self.sampledAt = sampledAt
         self.durationSeconds = durationSeconds
         self.intervalSeconds = intervalSeconds
@@ -26,40 +28,51 @@ public final class Sample: Sendable {
     }
 
     public func entry(of tunnel: Tunnel) -> Entry? {
-        var (low, high) = (0, entries.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].view.tunnel.name < tunnel.name { low = middle + 1 } else { high = middle }
-        }
-        guard low < entries.count, entries[low].view.tunnel.id == tunnel.id else { return nil }
-        return entries[low]
+        entries.roster.position(of: tunnel).map { entries[$0] }
     }
 
-    /// Joins counters with the tunnels they belong to, and compares them with a former sample's.
-    ///
-    /// - Parameter views: by name.
-    static func entries(
-        of views: [TunnelView], counters: [Int32: LinkCounters], since former: [Entry]
-    ) -> [Entry] {
-        var entries: [Entry] = []
-        entries.reserveCapacity(views.count)
-        var formerPosition = 0
-        for view in views {
-            guard let ifindex = view.status.ifindex, let counters = counters[ifindex] else { continue }
-            let name = view.tunnel.name
-            while formerPosition < former.count, former[formerPosition].view.tunnel.name < name {
-                formerPosition += 1
+    /// Counters joined with the tunnels they belong to. An entry is put together when it is read: most samples are
+    /// read for a few of them, and what they grew by can be told from the counters alone.
+    public struct Entries: RandomAccessCollection, Sendable {
+        fileprivate let roster: Roster
+        /// Of each tunnel in the roster.
+        private let counters: [LinkCounters]
+        private let reasons: [Int32: [DropReason: UInt64]]
+        /// Those of the sample this one is compared with, in that one's order. Only they are kept of it.
+        private let former: [LinkCounters]
+        /// Where in `former` each tunnel is, nil where it isn't; nil for all where the order is the same.
+        private let formerPositions: [Int?]?
+
+        /// - Parameter base: the entries to compare with.
+        init(of roster: Roster, in table: CounterTable, since base: Entries?) {
+            var counters: [LinkCounters] = []
+            counters.reserveCapacity(roster.ifindexes.count)
+            for ifindex in roster.ifindexes {
+                if let found = table[ifindex] { counters.append(found) }
             }
-            var growth: LinkCounters?
-            if formerPosition < former.count {
-                let candidate = former[formerPosition]
-                if candidate.view.tunnel.id == view.tunnel.id, candidate.view.status.ifindex == ifindex {
-                    growth = counters.growth(since: candidate.counters)
-                }
+            // A link that is gone leaves its tunnel out until the next look notices.
+            let roster = counters.count == roster.ifindexes.count ? roster : roster.filtered { table[$0] != nil }
+            self.roster = roster
+            self.counters = counters
+            reasons = table.reasons
+            former = base?.counters ?? []
+            if let base {
+                formerPositions = base.roster === roster ? nil : roster.positions(in: base.roster)
+            } else {
+                formerPositions = Array(repeating: nil, count: counters.count)
             }
-            entries.append(Entry(view: view, counters: counters, growth: growth))
         }
-        return entries
+
+        public var startIndex: Int { 0 }
+        public var endIndex: Int { counters.count }
+
+        public subscript(position: Int) -> Entry {
+            let formerPosition = formerPositions.map { $0[position] } ?? position
+            return Entry(
+                view: roster.views[position], counters: counters[position],
+                reasons: reasons[roster.ifindexes[position]] ?? [:],
+                growth: formerPosition.flatMap { counters[position].growth(since: former[$0]) })
+        }
     }
 }
 

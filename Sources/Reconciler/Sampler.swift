@@ -10,6 +10,8 @@ public final class Sampler: Sendable {
         var base: (sample: Sample, takenAt: Duration)?
         /// The base when it is an interval old.
         var next: (sample: Sample, takenAt: Duration)?
+        /// The tunnels as they were at that version of the directory.
+        var roster: (roster: Roster, version: Int)?
     }
 
     private let source: any CounterSource
@@ -53,23 +55,33 @@ public final class Sampler: Sendable {
     }
 
     private func take() throws(TunnelProblem) -> Sample {
-        let takenAt = timing.uptime()
-        let views = directory.views
-        let counters = try source.counters()
+        let (sampledAt, takenAt) = (timing.now(), timing.uptime())
+        let roster = roster()
+        let table = try source.counters()
         return state.withLock { state in
             if let next = state.next, takenAt - next.takenAt >= interval {
                 (state.base, state.next) = (next, nil)
             }
             let base = state.base ?? state.next
-            let entries = Sample.entries(of: views, counters: counters, since: base?.sample.entries ?? [])
+            let entries = Sample.Entries(of: roster, in: table, since: base?.sample.entries)
             let sample = Sample(
-                sampledAt: timing.now(),
+                sampledAt: sampledAt,
                 intervalSeconds: base.map { (takenAt - $0.takenAt).seconds } ?? 0,
                 durationSeconds: (timing.uptime() - takenAt).seconds, entries: entries)
             state.newest = (sample, takenAt)
             if state.next == nil { state.next = state.newest }
             return sample
         }
+    }
+
+    /// The tunnels that have a link; the same object while no view changed.
+    private func roster() -> Roster {
+        let known = state.withLock { $0.roster }
+        if let known, known.version == directory.version { return known.roster }
+        let (views, version) = directory.versioned
+        let roster = Roster(views)
+        state.withLock { $0.roster = (roster, version) }
+        return roster
     }
 }
 

@@ -104,6 +104,7 @@ extension Reconciler {
                 throw refusal(error, of: step)
             }
         }
+        for case let former? in steps.map(\.former) { try supersedeDrifts(of: former.id, in: &transaction) }
         do {
             for step in steps { try transaction.record(step.event(at: batchTime, by: author)) }
         } catch {
@@ -159,6 +160,7 @@ extension Reconciler {
                     continue
                 }
                 entry.isBackingOff = false
+                entry.beginAnew()
                 entry.status.state = .pending
                 entry.status.drift = []
                 guard let link else {

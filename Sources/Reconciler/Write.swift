@@ -1,12 +1,6 @@
 public import TunnelStore
 public import Tunnels
 
-/// Names one tunnel.
-public enum TunnelKey: Hashable, Sendable {
-    case name(InterfaceName)
-    case id(TunnelID)
-}
-
 /// A change that a client asks for.
 public struct Write: Sendable {
     public enum Change: Sendable {
@@ -16,6 +10,22 @@ public struct Write: Sendable {
         /// Makes a new definition of the present one.
         case modify(TunnelKey, @Sendable (TunnelDefinition) throws(WriteRefusal) -> TunnelDefinition)
         case delete(TunnelKey)
+        /// Makes a tunnel of a link that somebody else made, as it is.
+        case adopt(Adopting)
+        /// Forgets a tunnel and leaves its link as it is.
+        case unmanage(TunnelKey)
+    }
+
+    /// A link to be adopted, and what it can't tell of its tunnel.
+    public struct Adopting: Sendable {
+        public var link: String
+        public var driftPolicy = DriftPolicy.enforce
+        public var labels: [String: String] = [:]
+        public var comment = ""
+
+        public init(link: String) {
+            self.link = link
+        }
     }
 
     /// What must hold of the tunnel for the write to happen (RFC 9110, section 13.1).
@@ -34,14 +44,20 @@ public struct Write: Sendable {
     public var author: String
     /// `Prefer: respond-async`: answered when stored; the kernel follows.
     public var isAsynchronous: Bool
+    /// Makes what is kept of the answer in the transaction that does the write, so that a retry gets it again. Called
+    /// before the commit, and again where part of a batch is taken back; not for a refusal, which leaves nothing.
+    public typealias Receipt = @Sendable (WriteOutcome, _ at: Timestamp) -> KeptAnswer
+    public var receipt: Receipt?
 
     public init(
-        _ change: Change, precondition: Precondition? = nil, author: String, isAsynchronous: Bool = false
+        _ change: Change, precondition: Precondition? = nil, author: String, isAsynchronous: Bool = false,
+        receipt: Receipt? = nil
     ) {
         self.change = change
         self.precondition = precondition
         self.author = author
         self.isAsynchronous = isAsynchronous
+        self.receipt = receipt
     }
 }
 
@@ -60,6 +76,12 @@ public enum WriteRefusal: Error, Sendable {
     case notFound
     /// A precondition failed; the tunnel's present revision, nil where there is none.
     case preconditionFailed(current: Int64?)
+    /// There is no link of that name.
+    case linkNotFound(String)
+    /// The link can't be a tunnel as it is.
+    case notAdoptable(String, [Adoption.Note])
+    /// The tunnel's link can't do without the daemon.
+    case unmanageUnsupported(InterfaceName)
     /// Another tunnel has the name, the endpoints or an address. `pointer` is the field in the definition.
     case taken(Taken, by: InterfaceName, id: TunnelID, pointer: String)
     /// The host refused.

@@ -37,8 +37,8 @@ extension Reconciler {
             let key: TunnelKey
             switch pending.write.change {
             case .create(let definition), .put(let definition): key = .name(definition.name)
-            // It may take another tunnel's name, so it goes alone.
-            case .modify: return max(position, 1)
+            // One may take another tunnel's name, the others have a way of their own; so each goes alone.
+            case .modify, .adopt, .unmanage: return max(position, 1)
             case .delete(let deleted): key = deleted
             }
             let name = directory.view(key)?.tunnel.name.text ?? "\(key)"
@@ -53,10 +53,14 @@ extension Reconciler {
         if isBehind, batch.contains(where: { !$0.write.isAsynchronous }) { look() }
         batchTime = timing.now()
         latestID = nil
+        if let pending = batch.first, pending.write.isHandover { return handOver(pending) }
         var items = batch.map { BatchItem(pending: $0) }
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}
         undoRefused(items)
+        for position in items.indices {
+            items[position].unchanged = items[position].unchanged.map(bringBack)
+        }
         noteLoadedModules()
         counters.batches.increment()
         // All are published before the first is answered: who is told may ask at once.
@@ -83,6 +87,7 @@ extension Reconciler {
                     if let step = items[position].step, step.former == nil { room -= 1 }
                 }
                 try askKernel(&items)
+                keepAnswers(to: items, in: &transaction)
             }
             return .done
         } catch {
@@ -127,7 +132,8 @@ extension Reconciler {
     /// Asks the kernel for all steps at once.
     private func askKernel(_ items: inout [BatchItem]) throws(KernelRefusal) {
         let positions = items.indices.filter {
-            items[$0].step != nil && items[$0].asked == nil && !items[$0].pending.write.isAsynchronous
+            guard let step = items[$0].step, items[$0].asked == nil else { return false }
+            return !items[$0].pending.write.isAsynchronous || isEndOfAdopted(step)
         }
         let steps = positions.compactMap { items[$0].step }
         let targets = steps.map { Target(id: $0.id, name: $0.name, wanted: $0.wanted, ifindex: $0.ifindex) }

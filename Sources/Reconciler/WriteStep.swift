@@ -29,6 +29,8 @@ extension Reconciler {
             guard let current = entry(key) else { throw .notFound }
             try check(write.precondition, against: current.tunnel)
             return .step(WriteStep(from: current, to: nil))
+        // These have a way of their own.
+        case .adopt, .unmanage: throw .notFound
         }
     }
 
@@ -50,9 +52,10 @@ extension Reconciler {
         } catch {
             throw refusal(error, of: step)
         }
+        try supersedeDrifts(of: step.id, in: &transaction)
     }
 
-    private func record(
+    func record(
         _ kind: Event.Kind, of tunnel: Tunnel, by author: String, in transaction: inout Transaction
     ) throws(Refusal) {
         do throws(StoreError) {
@@ -62,7 +65,7 @@ extension Reconciler {
         }
     }
 
-    private func refusal(_ refusal: Refusal, of step: WriteStep) -> WriteRefusal {
+    func refusal(_ refusal: Refusal, of step: WriteStep) -> WriteRefusal {
         switch refusal {
         case .nameTaken(let holder): return .taken(.name, by: holder.name, id: holder.id, pointer: "/name")
         case .endpointsTaken(let holder):
@@ -96,14 +99,8 @@ extension Reconciler {
             if result == nil { fallBehind() }
             return .deleted
         }
-        var entry =
-            managed[step.id]
-            ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
-        entry.tunnel = wanted
-        entry.isBackingOff = false
-        entry.status.state = .pending
+        let entry = pendingEntry(step, wanted, result)
         if case .success(let link?) = result {
-            entry.status.drift = []
             let isNew = link.ifindex != step.ifindex
             accept(link, for: entry, isNew: isNew, at: batchTime)
             if isNew, entry.hasHadLink { record([], renewed: [step.id]) }
@@ -115,17 +112,32 @@ extension Reconciler {
         return step.former == nil ? .created(view) : .changed(view)
     }
 
+    /// A tunnel as it is stored, before it is known what the kernel has of it.
+    func pendingEntry(
+        _ step: WriteStep, _ wanted: Tunnel, _ result: Result<AppliedLink?, TunnelProblem>?
+    ) -> Managed {
+        var entry =
+            managed[step.id]
+            ?? Managed(tunnel: wanted, status: TunnelStatus(state: .pending, dataPlane: plane.kind))
+        entry.tunnel = wanted
+        entry.isBackingOff = false
+        entry.beginAnew()
+        entry.status.state = .pending
+        if case .success(.some) = result { entry.status.drift = [] }
+        return entry
+    }
+
     /// The kernel follows later.
-    private func fallBehind() {
+    func fallBehind() {
         isBehind = true
         scheduleLook(after: .zero)
     }
 
-    private func entry(_ key: TunnelKey) -> Managed? {
+    func entry(_ key: TunnelKey) -> Managed? {
         directory.view(key).flatMap { managed[$0.tunnel.id] }
     }
 
-    private func check(_ precondition: Write.Precondition?, against current: Tunnel?) throws(WriteRefusal) {
+    func check(_ precondition: Write.Precondition?, against current: Tunnel?) throws(WriteRefusal) {
         let holds =
             switch precondition {
             case nil: true
@@ -136,7 +148,7 @@ extension Reconciler {
         if !holds { throw .preconditionFailed(current: current?.revision) }
     }
 
-    private func creation(of definition: TunnelDefinition, room: Int) throws(WriteRefusal) -> WriteStep {
+    func creation(of definition: TunnelDefinition, room: Int) throws(WriteRefusal) -> WriteStep {
         guard room > 0 else { throw .tooManyTunnels(limit: limits.tunnels) }
         let now = batchTime
         var generator = SystemRandomNumberGenerator()
@@ -163,7 +175,7 @@ extension Reconciler {
 }
 
 extension WriteStep {
-    fileprivate init(from current: Managed, to wanted: Tunnel?) {
+    init(from current: Managed, to wanted: Tunnel?) {
         former = current.tunnel
         self.wanted = wanted
         id = current.tunnel.id

@@ -6,6 +6,12 @@ public import Tunnels
 
 /// The HTTP API: its routes, who may use them, and what becomes of errors. `openapi.yaml` is its contract.
 public struct API: Sendable {
+    /// Reads at most `limit` rows of the ledger.
+    public typealias Drifts =
+        @Sendable (
+            _ tunnel: TunnelID, _ before: Int64?, _ limit: Int, _ isOpen: Bool
+        ) throws(StoreError) -> [DriftRecord]
+
     /// Where answers come from.
     public struct Sources: Sendable {
         public var reconciler: Reconciler
@@ -20,8 +26,10 @@ public struct API: Sendable {
         /// Whether a user may use the unix socket; root always may. May block.
         public var isMember: @Sendable (_ uid: UInt32) -> Bool
         public var host: @Sendable () -> HostReport
-        public var links: @Sendable () throws(TunnelProblem) -> [ObservedLink]
+        public var links: @Sendable () throws(TunnelProblem) -> [HostLink]
         public var routes: @Sendable () throws(TunnelProblem) -> [ObservedRoute]
+        /// The ledger of drift of one tunnel, from before a row on, the newest first; or only what is open of it.
+        public var drifts: Drifts
         /// How many changes the kernel was asked for since the start.
         public var kernelChanges: @Sendable () -> Int
         /// How often events of the kernel were lost.
@@ -30,24 +38,28 @@ public struct API: Sendable {
         public var server: @Sendable () -> ServerStatistics?
         /// Why the daemon isn't ready, for people; nil when it is.
         public var unreadiness: @Sendable () -> String?
+        /// The database over a connection that doesn't wait for the writer.
+        public var history: TunnelStore
         public var timing: Timing
 
         public init(
-            reconciler: Reconciler, sampler: Sampler, dataPlane: DataPlaneKind, version: String,
+            reconciler: Reconciler, history: TunnelStore, sampler: Sampler, dataPlane: DataPlaneKind, version: String,
             tokens: @escaping @Sendable () throws(StoreError) -> [Token],
             tokensVersion: @escaping @Sendable () throws(StoreError) -> Int64 = { () throws(StoreError) in 0 },
             isMember: @escaping @Sendable (_ uid: UInt32) -> Bool = {
                 SystemGroup.contains(user: $0, group: "tunneld")
             },
             host: @escaping @Sendable () -> HostReport,
-            links: @escaping @Sendable () throws(TunnelProblem) -> [ObservedLink],
+            links: @escaping @Sendable () throws(TunnelProblem) -> [HostLink],
             routes: @escaping @Sendable () throws(TunnelProblem) -> [ObservedRoute],
+            drifts: @escaping Drifts,
             kernelChanges: @escaping @Sendable () -> Int = { 0 },
             monitorOverflows: @escaping @Sendable () -> Int = { 0 },
             server: @escaping @Sendable () -> ServerStatistics? = { nil },
             unreadiness: @escaping @Sendable () -> String? = { nil }, timing: Timing = .system
         ) {
             self.reconciler = reconciler
+            self.history = history
             self.sampler = sampler
             self.dataPlane = dataPlane
             self.version = version
@@ -57,6 +69,7 @@ public struct API: Sendable {
             self.host = host
             self.links = links
             self.routes = routes
+            self.drifts = drifts
             self.kernelChanges = kernelChanges
             self.monitorOverflows = monitorOverflows
             self.server = server
@@ -67,19 +80,30 @@ public struct API: Sendable {
 
     public let routes: [Route]
     private let authorization: Authorization
+    private let streams: EventStreams
+    let watchers: Watchers
     private let logger: Logger
 
     public init(_ sources: Sources, logger: Logger) {
         let server = ServerController(version: sources.version, unreadiness: sources.unreadiness)
+        streams = EventStreams(history: sources.history, timing: sources.timing, logger: logger)
+        let authorization = Authorization(
+            tokens: sources.tokens, version: sources.tokensVersion, isMember: sources.isMember, timing: sources.timing)
+        let directory = sources.reconciler.directory
+        watchers = Watchers(directory: directory, timing: sources.timing)
+        let waits = TunnelWaits(watchers: watchers, directory: directory) { authorization.stillHolds($0) }
+        let retries = Retries(history: sources.history, timing: sources.timing)
         routes =
-            TunnelController(reconciler: sources.reconciler).routes
+            TunnelController(reconciler: sources.reconciler, waits: waits, retries: retries).routes
             + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
+            + DriftController(reconciler: sources.reconciler, drifts: sources.drifts).routes
             + HostController(sources).routes
+            + LinkController(sources).routes
+            + EventController(history: sources.history, streams: streams).routes
             + MetricsController(sources: sources).routes
             + server.routes
-        authorization = Authorization(
-            tokens: sources.tokens, version: sources.tokensVersion, isMember: sources.isMember, timing: sources.timing)
+        self.authorization = authorization
         self.logger = logger
     }
 
@@ -102,9 +126,22 @@ public struct API: Sendable {
         return Response(Problem(HTTPError.internalError))
     }
 
-    /// Reads the tokens again; to be called when another process has changed the database.
+    /// Reads the tokens again, and ends the streams of those that were revoked; to be called when another process has
+    /// changed the database.
     public func refreshTokens() throws(StoreError) {
         try authorization.refreshTokens()
+        streams.endStreams { [authorization] in !authorization.stillHolds($0) }
+    }
+
+    /// Sends events that were committed to all who wait for them: for `TunnelStore.deliverEvents(to:)`.
+    public func publish(_ events: [StoredEvent]) {
+        streams.publish(events)
+    }
+
+    /// Answers those who wait for a tunnel, and all who come after: to be called before the server is stopped, which waits
+    /// for answers.
+    public func stopWaiting() {
+        watchers.stop()
     }
 
     private func logFailure(_ error: any Error, _ request: Request?, _ level: Logger.Level) {

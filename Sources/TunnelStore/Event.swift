@@ -6,6 +6,10 @@ public import Tunnels
 public struct Event: Hashable, Sendable {
     public enum Kind: String, Sendable, CaseIterable {
         case created, updated, deleted
+        /// A link that somebody else had made became a tunnel.
+        case adopted
+        /// A tunnel was forgotten, and its link left as it was.
+        case unmanaged
         /// The kernel's link went up or down.
         case up, down
         /// The kernel refused what is wanted.
@@ -14,13 +18,15 @@ public struct Event: Hashable, Sendable {
         case drifted
         /// The kernel is again as wanted.
         case repaired
+        /// Somebody else changes the tunnel as often as it is repaired; it is left alone for a while.
+        case repairSuspended = "repair.suspended"
         case tokenCreated = "token.created"
         case tokenRevoked = "token.revoked"
 
         /// Whether the set of tunnels, or a definition in it, is another one since.
         var changesSet: Bool {
             switch self {
-            case .created, .updated, .deleted: true
+            case .created, .updated, .deleted, .adopted, .unmanaged: true
             default: false
             }
         }

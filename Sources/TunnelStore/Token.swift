@@ -40,7 +40,8 @@ extension TunnelStore {
     public func createToken(
         name: String, scope: Token.Scope, digest: [UInt8], at time: Timestamp, by actor: String
     ) throws(StoreError) -> Token {
-        try transaction { database in
+        defer { deliverMissedEvents() }
+        return try transaction { database in
             try database.execute(
                 sql: "INSERT INTO token (name, scope, digest, created_at) VALUES (?, ?, ?, ?)",
                 arguments: [name, scope.rawValue, Data(digest), time.milliseconds])
@@ -63,7 +64,8 @@ extension TunnelStore {
     ///
     /// - Returns: false where there is no such token or it is revoked already.
     public func revokeToken(id: Int64, at time: Timestamp, by actor: String) throws(StoreError) -> Bool {
-        try transaction { database in
+        defer { deliverMissedEvents() }
+        return try transaction { database in
             try database.execute(
                 sql: "UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
                 arguments: [time.milliseconds, id])

@@ -8,8 +8,8 @@ public struct Transaction: ~Copyable {
     /// What makes a commit impossible. SQLite may have rolled back by itself then, and each further
     /// statement would be a transaction of its own.
     private(set) var failure: StoreError?
-    /// The id of the last event that changed the set of tunnels; nil where none did.
-    private(set) var latestChange: Int64?
+    /// The events of this transaction, in order.
+    private(set) var recorded: [StoredEvent] = []
 
     init(_ database: Database, path: String) {
         self.database = database
@@ -46,7 +46,7 @@ public struct Transaction: ~Copyable {
     @discardableResult
     public mutating func record(_ event: Event) throws(StoreError) -> Int64 {
         let id = try record { try event.insert($0) }
-        if event.kind.changesSet { latestChange = id }
+        recorded.append(StoredEvent(id: id, event: event))
         return id
     }
 

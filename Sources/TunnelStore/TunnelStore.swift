@@ -21,6 +21,7 @@ public final class TunnelStore: Sendable {
     // After the queue, so that it is given up last.
     let lock: DaemonLock?
     private let latestChange = Atomic<Int64>(0)
+    let feed = EventFeed()
 
     /// Opens the database, makes it where it's missing, and brings it to the present schema.
     ///
@@ -64,6 +65,10 @@ public final class TunnelStore: Sendable {
         return tunnels
     }
 
+    public func tunnelCount() throws(StoreError) -> Int {
+        try access { try Int.fetchOne($0, sql: "SELECT count(*) FROM tunnel") ?? 0 }
+    }
+
     /// Gives all tunnels one by one, by id.
     ///
     /// - Parameter body: mustn't use the store.
@@ -100,7 +105,10 @@ public final class TunnelStore: Sendable {
             do throws(Failure) {
                 let value = try body(&transaction)
                 if let failure = commit(transaction, on: database) { return .failure(.store(failure)) }
-                if let change = transaction.latestChange { latestChange.store(change, ordering: .releasing) }
+                if let change = transaction.recorded.last(where: \.event.kind.changesSet)?.id {
+                    latestChange.store(change, ordering: .releasing)
+                }
+                feed.deliver(transaction.recorded, database)
                 return .success(value)
             } catch {
                 try? database.rollback()

@@ -19,6 +19,18 @@ public protocol DataPlane: AnyObject {
     ///   have been carried out in part, but a create that stopped leaves no link.
     func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>]
 
+    /// The tunnel's link of that name, with all that decides whether it can be adopted; nil where there is no link of
+    /// that name, or one that isn't an `ipip`.
+    func unmanagedTunnel(named name: String) throws(TunnelProblem) -> UnmanagedTunnel?
+
+    /// Changes whose a link and its routes are, and nothing that packets notice. A route that isn't there, or that
+    /// another one stands in front of, is left out.
+    func handOver(_ handover: Handover) throws(TunnelProblem)
+
+    /// Whether we made the link of that number. One that somebody else made is never pruned, so its end can't be left
+    /// to a look.
+    func isOurMaking(_ ifindex: Int32) -> Bool
+
     /// Takes all that is remembered for outdated, so that the next looks see everything afresh.
     func forget()
 
@@ -27,6 +39,10 @@ public protocol DataPlane: AnyObject {
 
     /// The kernel modules that were loaded for us since the last call.
     func newlyLoadedModules() -> [String]
+
+    /// What others changed since the last call, as far as the kernel told and it was kept. To be asked for after the
+    /// kernel was read.
+    func takeNotes() -> [ChangeNote]
 }
 
 /// A link after a plan was carried out.
@@ -61,8 +77,6 @@ public struct LinkCounters: Hashable, Sendable {
 
     public var rx = Direction()
     public var tx = Direction()
-    /// What the errors and drops of both directions were, where the data plane can tell.
-    public var reasons: [DropReason: UInt64] = [:]
 
     public init() {}
 }
@@ -99,6 +113,6 @@ public enum DropReason: String, Sendable, CaseIterable {
 
 /// Reads counters; apart from the data plane, so that reads never wait for writes.
 public protocol CounterSource: AnyObject, Sendable {
-    /// The counters of every link, by ifindex.
-    func counters() throws(TunnelProblem) -> [Int32: LinkCounters]
+    /// The counters of every link.
+    func counters() throws(TunnelProblem) -> CounterTable
 }

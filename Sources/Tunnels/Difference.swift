@@ -19,6 +19,7 @@ public enum Difference: Hashable, Sendable {
         switch self {
         case .linkMissing: ("link", "present", "absent")
         case .mark(.alias(_, let group)): ("group", "tunneld's", "\(group)")
+        case .mark(.whole): ("link", "made by tunneld", "adopted")
         case .mark(.group(let alias)): ("alias", "tunneld's", alias)
         case .name(let desired, let observed): ("name", desired, observed)
         case .parameter(let field, let desired, let observed): (field, desired, observed)
@@ -66,16 +67,20 @@ public func differences(
         found.append(.mtu(desired: mtu, observed: link.mtu))
     }
     let desiredAddresses = Set(definition.addresses)
-    // What is too much goes first: an address can stand in the way of its own corrected form.
-    let extras = link.addresses.subtracting(desiredAddresses).sorted { $0.description < $1.description }
-    found += extras.map { .addressExtra($0) }
-    found += definition.addresses.filter { !link.addresses.contains($0) }.map { .addressMissing($0) }
+    if link.addresses != desiredAddresses {
+        // What is too much goes first: an address can stand in the way of its own corrected form.
+        let extras = link.addresses.subtracting(desiredAddresses).sorted { $0.description < $1.description }
+        found += extras.map { .addressExtra($0) }
+        found += definition.addresses.filter { !link.addresses.contains($0) }.map { .addressMissing($0) }
+    }
     if link.isUp != definition.enabled { found.append(.up(desired: definition.enabled)) }
     // A link that is down has no routes: the kernel took them away, and gives them no place.
     let desiredRoutes = definition.enabled ? definition.routes : []
-    let extraRoutes = link.routes.subtracting(desiredRoutes).sorted { $0.description < $1.description }
-    found += extraRoutes.map { .routeExtra($0) }
-    found += desiredRoutes.filter { !link.routes.contains($0) }.map { .routeMissing($0) }
+    if link.routes != Set(desiredRoutes) {
+        let extraRoutes = link.routes.subtracting(desiredRoutes).sorted { $0.description < $1.description }
+        found += extraRoutes.map { .routeExtra($0) }
+        found += desiredRoutes.filter { !link.routes.contains($0) }.map { .routeMissing($0) }
+    }
     return found
 }
 

@@ -5,12 +5,15 @@ public struct InterfaceAddress: Hashable, Sendable {
     /// The far end; nil where the address stands for its whole prefix.
     public let peer: IPv4Address?
     /// 0 to 32; of the peer where there is one.
-    public let prefixLength: Int
+    public var prefixLength: Int { Int(length) }
+
+    /// A byte: looks hold one for each link.
+    private let length: UInt8
 
     public init(local: IPv4Address, peer: IPv4Address? = nil, prefixLength: Int) {
         self.local = local
         self.peer = peer == local ? nil : peer
-        self.prefixLength = min(max(prefixLength, 0), 32)
+        length = UInt8(min(max(prefixLength, 0), 32))
     }
 
     /// Reads either form. The prefix length must be given: a forgotten one is the commonest mistake.

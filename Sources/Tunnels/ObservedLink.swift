@@ -42,8 +42,10 @@ public struct LinkParameters: Hashable, Sendable {
     }
 }
 
-/// Half of the mark that makes a link ours.
+/// What a link bears of our mark where that alone doesn't make it ours. A tunnel that has no other link claims it.
 public enum MarkRemains: Hashable, Sendable {
+    /// All of it, on a link that we didn't make: adopted, or a copy.
+    case whole(TunnelID)
     /// It names the tunnel, but is in another group.
     case alias(TunnelID, group: UInt32)
     /// It is in our group, but its alias names no tunnel.
@@ -58,7 +60,7 @@ public struct ObservedLink: Hashable, Sendable {
     public var kind: String
     /// The tunnel whose link it is; nil for a link that isn't ours.
     public var owner: TunnelID?
-    /// What is left of our mark, where somebody took a part of it away.
+    /// What it bears of our mark, where that isn't enough.
     public var remains: MarkRemains?
     public var isUp: Bool
     /// Whether all is in place that carries its packets, as far as that is apart from the link.
@@ -89,6 +91,13 @@ public struct ObservedLink: Hashable, Sendable {
     }
 }
 
+extension UnderlayPath {
+    /// What the MTU of a tunnel is that follows it, in bytes.
+    public func mtu(inside kind: TunnelKind) -> Int {
+        min(max(mtu - kind.overhead, DefinitionLimits.mtu.lowerBound), DefinitionLimits.mtu.upperBound)
+    }
+}
+
 /// Where a tunnel's outer packets go: the kernel's answer for its remote.
 public struct UnderlayPath: Hashable, Sendable {
     /// The link they leave by.
@@ -113,9 +122,9 @@ public struct ObservedState: Sendable {
     public private(set) var links: [ObservedLink]
     /// For tunnels whose MTU follows the underlay, where the kernel knows a way to the remote.
     public var paths: [TunnelID: UnderlayPath]
-    private var byName: [String: Int]
-    private var byOwner: [TunnelID: Int]
-    private var byEndpoints: [LinkParameters.Endpoints: Int]
+    private var byName: PositionTable
+    private var byOwner: PositionTable
+    private var byEndpoints: PositionTable
 
     /// - Parameter tunnels: those that may claim a link that bears half of our mark.
     public init(
@@ -123,42 +132,59 @@ public struct ObservedState: Sendable {
     ) {
         self.links = links
         self.paths = paths
-        byName = [:]
-        byOwner = [:]
-        byEndpoints = [:]
-        byName.reserveCapacity(links.count)
-        byOwner.reserveCapacity(links.count)
-        byEndpoints.reserveCapacity(links.count)
+        byName = PositionTable(capacity: links.count)
+        byOwner = PositionTable(capacity: links.count)
+        byEndpoints = PositionTable(capacity: links.count)
         for (position, link) in links.enumerated() {
-            byName[link.name] = position
+            byName.insert(position, hash: link.name.hashValue)
             // Of two links that bear one mark, the older one (the lower ifindex) is the tunnel's.
-            if let owner = link.owner, byOwner[owner].map({ links[$0].ifindex > link.ifindex }) ?? true {
-                byOwner[owner] = position
+            if let owner = link.owner, self.link(of: owner).map({ $0.ifindex > link.ifindex }) ?? true {
+                byOwner.insert(position, hash: owner.hashValue) { links[$0].owner == owner }
             }
-            if let endpoints = link.parameters?.endpoints { byEndpoints[endpoints] = position }
+            if let endpoints = link.parameters?.endpoints { byEndpoints.insert(position, hash: endpoints.hashValue) }
         }
         if links.contains(where: { $0.remains != nil }) { claimRemains(by: tunnels) }
     }
 
-    /// A link with half of our mark is its tunnel's, if that has no other: a mark can be lost, or copied.
+    /// A link with a part of our mark, or with all of it where we didn't make the link, is its tunnel's if that has no
+    /// other: a mark can be lost, copied, or put on a link that was adopted.
     private mutating func claimRemains(by tunnels: [Tunnel]) {
-        for tunnel in tunnels where byOwner[tunnel.id] == nil {
-            let position = links.firstIndex { link in
-                switch link.remains {
-                case nil: false
-                case .alias(let id, _): id == tunnel.id
-                case .group: link.name == tunnel.name.text
-                }
+        var claims: [TunnelID: [Int]] = [:]
+        var grouped: [String: Int] = [:]
+        for (position, link) in links.enumerated() where link.owner == nil {
+            switch link.remains {
+            case .whole(let id), .alias(let id, _): claims[id, default: []].append(position)
+            case .group: grouped[link.name] = position
+            case nil: break
             }
-            guard let position else { continue }
+        }
+        for tunnel in tunnels where link(of: tunnel.id) == nil {
+            let best = claims[tunnel.id]?.min { rank(of: $0, for: tunnel) < rank(of: $1, for: tunnel) }
+            guard let position = best ?? grouped[tunnel.name.text] else { continue }
             links[position].owner = tunnel.id
-            byOwner[tunnel.id] = position
+            if case .whole = links[position].remains { links[position].remains = nil }
+            byOwner.insert(position, hash: tunnel.id.hashValue)
         }
     }
 
-    public func link(named name: String) -> ObservedLink? { byName[name].map { links[$0] } }
-    public func link(of tunnel: TunnelID) -> ObservedLink? { byOwner[tunnel].map { links[$0] } }
+    /// Of several links that name one tunnel, the lowest is its own: a copy has another name, and mostly came later.
+    private func rank(of position: Int, for tunnel: Tunnel) -> (Int, Int, Int32) {
+        let link = links[position]
+        let isWhole = if case .whole = link.remains { true } else { false }
+        return (link.name == tunnel.name.text ? 0 : 1, isWhole ? 0 : 1, link.ifindex)
+    }
+
+    public func link(named name: String) -> ObservedLink? {
+        byName.position(hash: name.hashValue) { links[$0].name == name }.map { links[$0] }
+    }
+
+    public func link(of tunnel: TunnelID) -> ObservedLink? {
+        byOwner.position(hash: tunnel.hashValue) { links[$0].owner == tunnel }.map { links[$0] }
+    }
+
     public func link(with endpoints: LinkParameters.Endpoints) -> ObservedLink? {
-        byEndpoints[endpoints].map { links[$0] }
+        byEndpoints.position(hash: endpoints.hashValue) { links[$0].parameters?.endpoints == endpoints }.map {
+            links[$0]
+        }
     }
 }

@@ -58,11 +58,7 @@ public func plan(for tunnel: Tunnel, in observed: ObservedState) throws(TunnelPr
     let parameters = LinkParameters(definition, underlay: underlay)
     try refuseForeignLinks(of: tunnel, parameters: parameters, in: observed)
     let link = observed.link(of: tunnel.id)
-    let followed = observed.paths[tunnel.id].map { path in
-        min(
-            max(path.mtu - definition.kind.overhead, DefinitionLimits.mtu.lowerBound),
-            DefinitionLimits.mtu.upperBound)
-    }
+    let followed = observed.paths[tunnel.id]?.mtu(inside: definition.kind)
     let found = differences(
         between: definition, parameters: parameters, followedMTU: followed, and: link)
     let operations =

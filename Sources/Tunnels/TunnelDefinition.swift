@@ -66,7 +66,7 @@ public struct TunnelDefinition: Hashable, Sendable {
 /// A stored definition with what the server adds to it.
 public struct Tunnel: Hashable, Sendable {
     public let id: TunnelID
-    public var definition: TunnelDefinition
+    private var shared: SharedDefinition
     /// Counts up by one with each change, from 1.
     public var revision: Int64
     public let createdAt: Timestamp
@@ -77,11 +77,31 @@ public struct Tunnel: Hashable, Sendable {
         updatedAt: Timestamp
     ) {
         self.id = id
-        self.definition = definition
+        shared = SharedDefinition(definition)
         self.revision = revision
         self.createdAt = createdAt
         self.updatedAt = updatedAt
     }
 
-    public var name: InterfaceName { definition.name }
+    public var definition: TunnelDefinition {
+        get { shared.definition }
+        set { shared = SharedDefinition(newValue) }
+    }
+
+    public var name: InterfaceName { shared.definition.name }
+}
+
+/// A definition is most of a tunnel and seldom changes: the copies of a tunnel have one.
+private final class SharedDefinition: Hashable, Sendable {
+    let definition: TunnelDefinition
+
+    init(_ definition: TunnelDefinition) {
+        self.definition = definition
+    }
+
+    static func == (left: SharedDefinition, right: SharedDefinition) -> Bool {
+        left === right || left.definition == right.definition
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(definition) }
 }

@@ -67,11 +67,13 @@ public struct Drift: Hashable, Sendable {
     public var desired: String
     public var observed: String
     public var foundAt: Timestamp
-    /// nil while it isn't repaired.
+    /// Since when kernel and definition agree on it again; nil while they don't.
     public var repairedAt: Timestamp?
 
-    public init(_ difference: Difference, foundAt: Timestamp) {
-        (field, desired, observed) = difference.summary
+    public init(field: String, desired: String, observed: String, foundAt: Timestamp) {
+        self.field = field
+        self.desired = desired
+        self.observed = observed
         self.foundAt = foundAt
     }
 }
@@ -95,6 +97,10 @@ public struct TunnelProblem: Error, Hashable, Sendable {
         case permissionMissing = "permission-missing"
         /// Any other refusal by the kernel.
         case kernelRefused = "kernel-refused"
+        /// Somebody changes the link as often as it is repaired; it is left alone for a while.
+        case repairSuspended = "repair-suspended"
+        /// Somebody's change can't be taken into the definition, as its policy would have it.
+        case adoptionRefused = "adoption-refused"
     }
 
     public let code: Code

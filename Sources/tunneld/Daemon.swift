@@ -24,6 +24,7 @@ struct Daemon {
         let logger = Logger.daemon(settings)
         self.logger = logger
         KernelDataPlane.prepareProcess()
+        OpenFiles.raiseLimit()
         do {
             let store = try TunnelStore(path: settings.database)
             // Tokens over a connection of their own: who asks with one never waits for the writer.
@@ -41,7 +42,7 @@ struct Daemon {
             let statistics = StatisticsSource()
             let api = API(
                 API.Sources(
-                    reconciler: reconciler, sampler: sampler, dataPlane: kind, version: Version.text,
+                    reconciler: reconciler, history: tokens, sampler: sampler, dataPlane: kind, version: Version.text,
                     tokens: { () throws(StoreError) in try tokens.tokens() },
                     tokensVersion: { () throws(StoreError) in try tokens.dataVersion() },
                     host: {
@@ -49,10 +50,11 @@ struct Daemon {
                         report.standIn = standIn
                         return report
                     },
-                    links: { () throws(TunnelProblem) in
-                        try reader.links().map { $0.withEndpoints(from: reconciler.directory) }
-                    },
+                    links: HostLinks(reader: reader, directory: reconciler.directory, plane: kind).list,
                     routes: { () throws(TunnelProblem) in try reader.routes() },
+                    drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
+                        try tokens.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
+                    },
                     kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
                     server: { statistics.current },
                     unreadiness: {
@@ -63,6 +65,7 @@ struct Daemon {
                 router: Router(api.routes), logger: logger, authorize: { try api.authorize(&$0, $1) },
                 onError: { api.response(to: $0, $1) })
             statistics.set(server)
+            try store.deliverEvents { api.publish($0) }
             self.store = store
             self.tokens = tokens
             self.reconciler = reconciler
@@ -96,6 +99,7 @@ struct Daemon {
             break
         }
         watch.cancel()
+        api.stopWaiting()
         server.stop()
         await reconciler.stop()
         withExtendedLifetime(claim) {}
@@ -133,12 +137,15 @@ struct Daemon {
 
     /// `tunneld token` works on the database beside us: what it revokes must be refused within a second.
     private func watchTokens() -> Task<Void, Never> {
-        Task { [tokens, api, logger] in
+        Task { [store, tokens, api, logger] in
             var known: Int64?
             while !Task.isCancelled {
                 do {
                     let version = try tokens.dataVersion()
-                    if version != known { try api.refreshTokens() }
+                    if version != known {
+                        try api.refreshTokens()
+                        store.deliverMissedEvents()
+                    }
                     known = version
                 } catch {
                     logger.error("tokens not read", metadata: ["error": "\(error)"])
@@ -146,15 +153,5 @@ struct Daemon {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
-    }
-}
-
-extension ObservedLink {
-    /// A TUN device doesn't tell its tunnel's endpoints; the programs' maps do, and so does the definition.
-    fileprivate func withEndpoints(from directory: Directory) -> ObservedLink {
-        guard parameters == nil, let owner, let view = directory.view(.id(owner)) else { return self }
-        var link = self
-        link.parameters = LinkParameters(view.tunnel.definition, underlay: 0)
-        return link
     }
 }

@@ -29,6 +29,46 @@ import Testing
         }
     }
 
+    @Test func whoWaitsIsToldWhenTheClientLeaves() throws {
+        let left = Recorder<String>()
+        let route = Route(.get, "/wait/{name}") { [waiting] request in
+            let name = request.parameters["name"] ?? ""
+            return .deferred { responder in
+                responder.onDisconnect { left.record(name) }
+                waiting.record((name, responder))
+            }
+        }
+        try withServer([route, hello]) { server, address in
+            for (name, leave) in [("a", { $0.reset() }), ("b", { $0.finishSending() })]
+                as [(String, (RawClient) -> Void)]
+            {
+                let client = try RawClient(address)
+                client.send("GET /wait/\(name) HTTP/1.1\r\nHost: t\r\n\r\n")
+                let responder = try waiting.next().responder
+                leave(client)
+                #expect(try left.next() == name)
+                responder.answer(text("late"))
+                // Who only has nothing more to say still listens.
+                if name == "b" { #expect(try client.answer().text == "late") }
+            }
+            // One that was answered isn't told, nor is the next request on its connection.
+            let client = try RawClient(address)
+            for name in ["c", "d"] {
+                client.send("GET /wait/\(name) HTTP/1.1\r\nHost: t\r\n\r\n")
+                let responder = try waiting.next().responder
+                guard name == "c" else {
+                    client.reset()
+                    #expect(try left.next() == "d")
+                    continue
+                }
+                responder.answer(text("c"))
+                #expect(try client.answer().text == "c")
+            }
+            #expect(left.all == [])
+            #expect(try RawClient(address).get("/hello").text == "hello")
+        }
+    }
+
     @Test func answeringAtOnceFromTheHandlerWorks() throws {
         let prepared = try #require(PreparedResponse(text("prepared")))
         let now = Route(.get, "/now") { _ in .deferred { $0.answer(prepared) } }

@@ -1,6 +1,7 @@
 import Glibc
-import HTTPServer
 import Testing
+
+@testable import HTTPServer
 
 @Suite struct StreamTests {
     private let opened = Recorder<ResponseStream>()
@@ -77,6 +78,49 @@ import Testing
             while let chunk = try client.chunk() { received += chunk.count }
             #expect(received == accepted * 1000)
         }
+    }
+
+    @Test func whoFoundItFullIsToldOnceWhenAllIsTaken() throws {
+        let roomy = Recorder<Bool>()
+        let route = Route(.get, "/events") { [opened] _ in
+            let stream = ResponseStream(onRoom: { roomy.record(true) })
+            opened.record(stream)
+            return .response(Response(status: 200, body: .stream(stream)))
+        }
+        try withServer([route]) { _, address in
+            let (client, stream) = try open(address, receiveBuffer: 4096)
+            let piece = [UInt8](repeating: 0x61, count: 1000)
+            for _ in 0..<3 {
+                var accepted = 0
+                // Found full once; how much the kernel takes meanwhile is its own affair.
+                while stream.push(piece) == .accepted, accepted < 100_000 { accepted += 1 }
+                #expect(accepted < 100_000)
+                var received = 0
+                while received < accepted * 1000 { received += try client.chunk()?.count ?? .max }
+                #expect(received == accepted * 1000)
+                #expect(try roomy.next())
+                #expect(roomy.all == [])
+            }
+            // Nobody found it full: nobody is told.
+            #expect(stream.push(piece) == .accepted)
+            #expect(try client.chunk()?.count == 1000)
+            stream.finish()
+            #expect(try client.chunk() == nil)
+            #expect(roomy.all == [])
+        }
+    }
+
+    /// Where a reader is always a little behind, what it took goes all the same.
+    @Test func whatWasTakenIsForgottenThoughMoreWaits() throws {
+        var state = ResponseStream.State()
+        for round in 0..<100 {
+            state.forgetSent(beyond: 1000)
+            state.buffer += [UInt8](repeating: UInt8(round), count: 100)
+            // All but the last ten.
+            state.sent = state.buffer.count - 10
+            #expect(state.buffer.count <= 1000 + 110)
+        }
+        #expect(state.buffer[state.sent...] == [UInt8](repeating: 99, count: 10)[...])
     }
 
     @Test func aReaderThatTakesNothingIsCutAndOneThatWaitsIsNot() throws {

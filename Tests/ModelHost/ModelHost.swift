@@ -19,11 +19,13 @@ public struct ModelHost: Sendable {
         var link: ObservedLink
         /// In the order they were added: the first of a subnet is its primary.
         var addresses: [InterfaceAddress] = []
+        /// Not made by us: all of our mark on it doesn't make it ours.
+        var isForeign = false
     }
 
     private var devices: [Int32: Device] = [:]
     /// The host's one routing table; each destination is there once for each metric.
-    private var routes: [TunnelRoute: (ifindex: Int32, isOurs: Bool)] = [:]
+    private var routes: [TunnelRoute: (ifindex: Int32, proto: UInt8)] = [:]
     private var nextIndex: Int32 = 1
     /// Of the way to every remote.
     public var pathMTU = 1500
@@ -44,7 +46,9 @@ public struct ModelHost: Sendable {
     ) -> Int32 {
         let link = ObservedLink(
             ifindex: nextIndex, name: name, kind: kind, isUp: isUp, mtu: 1500, parameters: parameters)
-        return add(link)
+        let ifindex = add(link)
+        devices[ifindex]?.isForeign = true
+        return ifindex
     }
 
     @discardableResult
@@ -61,7 +65,8 @@ public struct ModelHost: Sendable {
         devices.values.map { device in
             var link = device.link
             link.addresses = Set(device.addresses)
-            link.routes = Set(routes.filter { $0.value == (link.ifindex, true) }.keys)
+            link.routes = Set(ownRoutes(of: link.ifindex))
+            if device.isForeign, let owner = link.owner { (link.owner, link.remains) = (nil, .whole(owner)) }
             return link
         }.sorted { $0.ifindex < $1.ifindex }
     }
@@ -75,7 +80,8 @@ public struct ModelHost: Sendable {
     }
 
     public func observed(for tunnels: [Tunnel]) -> ObservedState {
-        ObservedState(links: links, paths: paths(of: tunnels.filter { $0.definition.mtu == nil }))
+        ObservedState(
+            links: links, paths: paths(of: tunnels.filter { $0.definition.mtu == nil }), claimedBy: tunnels)
     }
 
     public func paths(of tunnels: [Tunnel]) -> [TunnelID: UnderlayPath] {
@@ -109,7 +115,9 @@ public struct ModelHost: Sendable {
         guard var device = devices[ifindex] else { throw .noDevice }
         switch operation {
         case .create: throw .invalid
-        case .mark: device.link.remains = nil
+        case .mark:
+            if case .alias(let tunnel, _) = device.link.remains { device.link.owner = tunnel }
+            device.link.remains = nil
         case .change(_, let parameters):
             try check(parameters, for: ifindex)
             // The kernel binds the link to its underlay anew, and takes that one's MTU.
@@ -146,7 +154,7 @@ public struct ModelHost: Sendable {
         case .addRoute(let route): try addRoute(route, by: ifindex, isOurs: true)
         case .removeRoute(let route):
             // Without a metric the kernel takes the first one to that network.
-            let own = routes.filter { $0.key.to == route.to && $0.value == (ifindex, true) }.keys
+            let own = ownRoutes(of: ifindex).filter { $0.to == route.to }
             let found = route.metric == 0 ? own.min { $0.metric < $1.metric } : own.first { $0 == route }
             guard let found else { throw .notFound }
             routes[found] = nil
@@ -161,12 +169,74 @@ public struct ModelHost: Sendable {
     public mutating func addRoute(_ route: TunnelRoute, by ifindex: Int32, isOurs: Bool) throws(Refusal) {
         guard devices[ifindex]?.link.isUp == true else { throw .networkDown }
         guard routes[route] == nil else { throw .exists }
-        routes[route] = (ifindex, isOurs)
+        routes[route] = (ifindex, isOurs ? RouteProtocols.tunneld : RouteProtocols.boot)
     }
 
     /// What `ip link set … alias ''` does: the link is nobody's then.
     public mutating func unmark(_ ifindex: Int32) {
         devices[ifindex]?.link.owner = nil
+        devices[ifindex]?.link.remains = nil
+    }
+
+    // MARK: - From hand to hand
+
+    public func unmanagedTunnel(named name: String) -> UnmanagedTunnel? {
+        guard let device = devices.values.first(where: { $0.link.name == name }), let link = link(named: name),
+            link.kind == "ipip", let parameters = link.parameters
+        else { return nil }
+        var found = UnmanagedTunnel(link)
+        found.addresses = device.addresses
+        found.underlay = devices[parameters.underlay]?.link.name
+        let own = routes.filter { $0.value.ifindex == link.ifindex }
+        found.routes = own.sorted { $0.key.description < $1.key.description }.map {
+            UnmanagedTunnel.Route($0, protocol: $1.proto)
+        }
+        if parameters.remote != nil { found.path = UnderlayPath(ifindex: 2, mtu: pathMTU, prefixLength: 24) }
+        return found
+    }
+
+    public mutating func handOver(_ handover: Handover) {
+        guard var device = devices[handover.ifindex] else { return }
+        // What stands there now: whose alias, and whether the group is ours.
+        var alias = device.link.owner
+        var isInGroup = device.link.owner != nil
+        switch device.link.remains {
+        case .whole(let id): (alias, isInGroup) = (id, true)
+        case .alias(let id, _): alias = id
+        case .group: isInGroup = true
+        case nil: break
+        }
+        switch handover.alias {
+        case .tunnel(let id)?: alias = id
+        case .text?: alias = nil
+        case nil: break
+        }
+        if handover.group != nil { isInGroup = false }
+        device.link.owner = isInGroup ? alias : nil
+        device.link.remains =
+            switch (alias, isInGroup) {
+            case (let id?, false): .alias(id, group: 0)
+            case (nil, true): .group(alias: "")
+            default: nil
+            }
+        devices[handover.ifindex] = device
+        for owner in handover.routes where routes[owner.route]?.ifindex == handover.ifindex {
+            routes[owner.route]?.proto = owner.protocol ?? RouteProtocols.tunneld
+        }
+    }
+
+    public func isOurMaking(_ ifindex: Int32) -> Bool { devices[ifindex]?.isForeign != true }
+
+    /// Who made a route; nil where there is none.
+    public func routeProtocol(_ route: TunnelRoute) -> UInt8? { routes[route]?.proto }
+
+    /// `ip address add` on any link.
+    public mutating func addAddress(_ address: InterfaceAddress, on ifindex: Int32) {
+        devices[ifindex]?.addresses.append(address)
+    }
+
+    private func ownRoutes(of ifindex: Int32) -> [TunnelRoute] {
+        routes.filter { $0.value == (ifindex, RouteProtocols.tunneld) }.map(\.key)
     }
 
     private mutating func dropRoutes(of ifindex: Int32) {

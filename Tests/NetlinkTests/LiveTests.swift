@@ -166,6 +166,37 @@ import Testing
         #expect(try Set(far.links(kind: "veth").map(\.name)) == ["near", "far"])
     }
 
+    /// `ip route change`: the first of its destination and metric, in its place, and only where there is one.
+    @Test func aRouteIsChangedInItsPlace() throws {
+        for index in [UInt32(10), 11] { try socket.execute(.createLink(Self.ifb("a\(index)", index: index, up: true))) }
+        var route = Route(IPv4(10, 20, 0, 0), prefixLength: 16, interface: 10)
+        route.scope = .link
+        let absent = #expect(throws: NetlinkError.self) { try socket.execute(.changeRoute(route)) }
+        #expect(absent?.code == .noSuchEntry)
+        try socket.execute(.addRoute(route))
+        var second = route
+        second.metric = 5
+        second.interface = 11
+        try socket.execute(.addRoute(second))
+        let monitor = try namespace.run { try LinkMonitor() }
+        route.proto = RouteProtocol(rawValue: 99)
+        try socket.execute(.changeRoute(route))
+        #expect(
+            try monitor.read().events == [
+                .init(kind: .route(route.proto), interface: 10, sender: socket.portID)
+            ])
+        let routes = try socket.routes(RouteFilter(table: Route.mainTable))
+        #expect(routes.map(\.proto) == [route.proto, .static])
+        #expect(routes.map(\.interface) == [10, 11])
+    }
+
+    @Test func addressesOfIPv6AreCountedByLink() throws {
+        try socket.execute(.createLink(Self.ifb("a", index: 10, up: true)))
+        // The link's own are the kernel's.
+        #expect(try socket.ipv6AddressCounts()[10] == nil)
+        #expect(try socket.addresses(interface: 10) == [])
+    }
+
     @Test func nowhereToGoIsAnErrorOfTheKernel() throws {
         let error = #expect(throws: NetlinkError.self) {
             try socket.execute(.lookUpRoute(to: IPv4(11, 0, 0, 1)))

@@ -134,6 +134,8 @@ import Tunnels
             let ifindex = try #require(daemon.link("tun_1")).ifindex
             try daemon.plane.edit { try $0.host.perform(.setMTU(mtu), on: ifindex) }
             await daemon.kernelChanged()
+            // Within the pace of repairs.
+            await daemon.advance(by: .seconds(7))
         }
         #expect(try daemon.status("tun_1").drift.map(\.observed) == (1404...1419).reversed().map { "\($0)" })
     }
@@ -194,7 +196,7 @@ import Tunnels
         #expect(status.state == .failed)
         #expect(status.problem?.code == .nameTaken)
         #expect(daemon.link("tun_1")?.kind == "dummy")
-        #expect(try daemon.events() == [.created, .failed])
+        #expect(try daemon.events() == [.created, .drifted, .failed])
         // It goes away; the tunnel comes back by itself.
         let foreign = try #require(daemon.link("tun_1")).ifindex
         try daemon.plane.edit { try $0.host.perform(.delete, on: foreign) }

@@ -8,10 +8,15 @@ final class FakeDataPlane: DataPlane, CounterSource {
         var host = ModelHost()
         /// What the kernel won't do.
         var refuse: @Sendable (TunnelPlan) -> TunnelProblem? = { _ in nil }
+        /// What the kernel won't hand over.
+        var refuseHandover: @Sendable (Handover) -> TunnelProblem? = { _ in nil }
+        var handedOver: [Handover] = []
         /// Called after each apply, on the writer's thread.
         var afterApply: @Sendable () -> Void = {}
         /// The kernel can't be read.
         var unreadable: TunnelProblem?
+        /// What the kernel told of others' changes.
+        var notes: [ChangeNote] = []
         /// The plans of each call of `apply`.
         var applied: [[TunnelPlan]] = []
         var counters: [Int32: LinkCounters] = [:]
@@ -19,7 +24,11 @@ final class FakeDataPlane: DataPlane, CounterSource {
     }
 
     private let state = Mutex(State())
-    let kind = DataPlaneKind.kernel
+    let kind: DataPlaneKind
+
+    init(kind: DataPlaneKind = .kernel) {
+        self.kind = kind
+    }
 
     var host: ModelHost { state.withLock { $0.host } }
     /// The plans of each call of `apply`.
@@ -50,7 +59,7 @@ final class FakeDataPlane: DataPlane, CounterSource {
             let links = host.links.filter {
                 $0.ifindex == ifindex || $0.name == tunnel.definition.underlay?.text
             }
-            return ObservedState(links: links, paths: host.observed(for: [tunnel]).paths)
+            return ObservedState(links: links, paths: host.observed(for: [tunnel]).paths, claimedBy: [tunnel])
         }
     }
 
@@ -70,10 +79,33 @@ final class FakeDataPlane: DataPlane, CounterSource {
         return results
     }
 
+    func unmanagedTunnel(named name: String) throws(TunnelProblem) -> UnmanagedTunnel? {
+        try read { $0.unmanagedTunnel(named: name) }
+    }
+
+    func handOver(_ handover: Handover) throws(TunnelProblem) {
+        let problem = state.withLock { state in
+            state.handedOver.append(handover)
+            if let problem = state.refuseHandover(handover) { return problem as TunnelProblem? }
+            state.host.handOver(handover)
+            return nil
+        }
+        if let problem { throw problem }
+    }
+
+    func isOurMaking(_ ifindex: Int32) -> Bool { host.isOurMaking(ifindex) }
+
     func forget() {}
     let hasMoreToSee = false
 
     func newlyLoadedModules() -> [String] { [] }
+
+    func takeNotes() -> [ChangeNote] {
+        state.withLock { state in
+            defer { state.notes = [] }
+            return state.notes
+        }
+    }
 
     private func read<Value: Sendable>(_ body: (ModelHost) -> Value) throws(TunnelProblem) -> Value {
         let result: Result<Value, TunnelProblem> = state.withLock { state in
@@ -84,10 +116,12 @@ final class FakeDataPlane: DataPlane, CounterSource {
 
     // MARK: - CounterSource
 
-    func counters() throws(TunnelProblem) -> [Int32: LinkCounters] {
+    func counters() throws(TunnelProblem) -> CounterTable {
         state.withLock { state in
             state.samples += 1
-            return state.counters
+            var table = CounterTable()
+            for (ifindex, counters) in state.counters { table.append(counters, of: ifindex) }
+            return table
         }
     }
 }

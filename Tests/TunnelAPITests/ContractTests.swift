@@ -1,5 +1,6 @@
 import HTTPServer
 import Testing
+import TunnelStore
 import Tunnels
 
 @testable import TunnelAPI
@@ -57,6 +58,7 @@ import Tunnels
     /// The enumerations and bounds that are written twice.
     @Test(arguments: [
         "enum: [\(TunnelStatus.State.allCases.map(\.rawValue).joined(separator: ", "))]",
+        "enum: [\(Event.Kind.allCases.map(\.rawValue).joined(separator: ", "))]",
         "enum: [\(TunnelKind.allCases.map(\.rawValue).joined(separator: ", "))]",
         "enum: [\(HostReport.Module.State.allCases.map(\.rawValue).joined(separator: ", "))]",
         "minimum: \(PageRequest.limits.lowerBound), maximum: \(PageRequest.limits.upperBound), "

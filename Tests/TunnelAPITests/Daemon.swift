@@ -21,12 +21,29 @@ final class Daemon: Sendable {
     let unix: ListenAddress
     let tcp: ListenAddress
 
-    /// Moves when it is told to.
+    /// Moves when it is told to, and lets the API's timers go off that are due then.
     final class Clock: Sendable {
-        let uptime = Mutex(Duration.seconds(1000))
+        private struct State {
+            var uptime = Duration.seconds(1000)
+            var timers: [(due: Duration, action: @Sendable () -> Void)] = []
+        }
+
+        private let state = Mutex(State())
+
+        var uptime: Duration { state.withLock { $0.uptime } }
+
+        func set(_ delay: Duration, _ action: @escaping @Sendable () -> Void) {
+            state.withLock { $0.timers.append(($0.uptime + delay, action)) }
+        }
 
         func advance(by duration: Duration) {
-            uptime.withLock { $0 += duration }
+            let due = state.withLock { state in
+                state.uptime += duration
+                let now = state.uptime
+                defer { state.timers.removeAll { $0.due <= now } }
+                return state.timers.filter { $0.due <= now }
+            }
+            for timer in due { timer.action() }
         }
     }
 
@@ -40,8 +57,9 @@ final class Daemon: Sendable {
         let (clock, databaseVersion) = (clock, databaseVersion)
         // Nothing is looked at again by itself: tests say when.
         let timing = Timing(
-            now: { Timestamp(milliseconds: 1_767_323_045_678) }, uptime: { clock.uptime.withLock { $0 } },
-            after: { _, _ in })
+            now: { Timestamp(milliseconds: 1_767_323_045_678) }, uptime: { clock.uptime }, after: { _, _ in })
+        var apiTiming = timing
+        apiTiming.after = { clock.set($0, $1) }
         let reconciler = Reconciler(
             store: store, plane: FakePlane(kernel), limits: limits, timing: timing, logger: logger)
         try await reconciler.start()
@@ -54,13 +72,22 @@ final class Daemon: Sendable {
             canAdministerNetwork: true, canLoadModules: false)
         api = API(
             API.Sources(
-                reconciler: reconciler, sampler: sampler, dataPlane: .kernel, version: "1.2.3",
+                reconciler: reconciler, history: store, sampler: sampler, dataPlane: .kernel, version: "1.2.3",
                 tokens: { () throws(StoreError) in try store.tokens() },
                 tokensVersion: { () throws(StoreError) in databaseVersion.number.load(ordering: .relaxed) },
                 isMember: { _ in isMember },
                 host: { host },
-                links: {
-                    [ObservedLink(ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536, addresses: [loopback])]
+                links: { [kernel] in
+                    let lo = ObservedLink(
+                        ifindex: 1, name: "lo", kind: "", isUp: true, mtu: 65536, addresses: [loopback])
+                    return kernel.state.withLock { state in
+                        let found = state.unmanaged.values.sorted { $0.link.ifindex < $1.link.ifindex }
+                        return [HostLink(lo)] + state.links.values.map { HostLink($0) }
+                            + found.map { found in
+                                let adoption = Adoption(of: found, on: .kernel, besides: TakenPlaces([]))
+                                return HostLink(found.link, adoption: adoption)
+                            }
+                    }
                 },
                 routes: {
                     let prefix = IPv4Prefix(containing: IPv4Address(10, 0, 0, 0), length: 8)
@@ -70,12 +97,16 @@ final class Daemon: Sendable {
                             protocol: 3, isManaged: false)
                     ]
                 },
-                unreadiness: { unreadiness }, timing: timing),
+                drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
+                    try store.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
+                },
+                unreadiness: { unreadiness }, timing: apiTiming),
             logger: logger)
         let api = api
         server = try Server(
             router: Router(api.routes), logger: logger, authorize: { try api.authorize(&$0, $1) },
             onError: { api.response(to: $0, $1) })
+        try store.deliverEvents { api.publish($0) }
         let path = "/tmp/tunneld-api-test-\(UInt64.random(in: 0 ... .max)).sock"
         unix = try server.listen(on: .unix(path: path))
         tcp = try server.listen(on: .tcp(address: "127.0.0.1", port: 0))

@@ -9,15 +9,21 @@ final class FakeKernel: CounterSource {
         /// What the next plans for links of these names get.
         var refusals: [String: TunnelProblem] = [:]
         var counters: [Int32: LinkCounters] = [:]
+        var reasons: [Int32: [DropReason: UInt64]] = [:]
         var countersProblem: TunnelProblem?
+        /// Links that could become tunnels, by name.
+        var unmanaged: [String: UnmanagedTunnel] = [:]
     }
 
     let state = Mutex(State())
 
-    func counters() throws(TunnelProblem) -> [Int32: LinkCounters] {
-        let (problem, counters) = state.withLock { ($0.countersProblem, $0.counters) }
-        if let problem { throw problem }
-        return counters
+    func counters() throws(TunnelProblem) -> CounterTable {
+        let state = state.withLock { $0 }
+        if let problem = state.countersProblem { throw problem }
+        var table = CounterTable()
+        for (ifindex, counters) in state.counters { table.append(counters, of: ifindex) }
+        table.reasons = state.reasons
+        return table
     }
 }
 
@@ -35,10 +41,22 @@ final class FakePlane: DataPlane {
 
     func paths(of tunnels: [Tunnel]) throws(TunnelProblem) -> [TunnelID: UnderlayPath] { [:] }
 
+    func unmanagedTunnel(named name: String) throws(TunnelProblem) -> UnmanagedTunnel? {
+        kernel.state.withLock { $0.unmanaged[name] }
+    }
+
+    func handOver(_ handover: Handover) throws(TunnelProblem) {
+        kernel.state.withLock { $0.handOver(handover) }
+    }
+
+    func isOurMaking(_ ifindex: Int32) -> Bool { true }
+
     func forget() {}
     let hasMoreToSee = false
 
     func newlyLoadedModules() -> [String] { [] }
+
+    func takeNotes() -> [ChangeNote] { [] }
 
     func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>] {
         plans.map { plan in
@@ -57,6 +75,21 @@ final class FakePlane: DataPlane {
 }
 
 extension FakeKernel.State {
+    fileprivate mutating func handOver(_ handover: Handover) {
+        switch handover.alias {
+        case .tunnel(let id)?:
+            guard let found = unmanaged.values.first(where: { $0.link.ifindex == handover.ifindex }) else { return }
+            unmanaged[found.link.name] = nil
+            links[id] = found.link
+            links[id]?.owner = id
+            links[id]?.addresses = Set(found.addresses)
+            links[id]?.routes = Set(handover.routes.map(\.route))
+            counters[handover.ifindex] = LinkCounters()
+        case .text?: links = links.filter { $0.value.ifindex != handover.ifindex }
+        case nil: break
+        }
+    }
+
     fileprivate mutating func carryOut(_ operation: Operation, for tunnel: TunnelID) {
         switch operation {
         case .create(let name, let kind, let parameters, let mtu, let up):

@@ -19,11 +19,29 @@ struct HTTPFailure: Error {
 func send(
     _ method: String, _ target: String, headers: [String] = [], body: String? = nil, to address: ListenAddress
 ) throws -> HTTPAnswer {
+    try PendingAnswer(method, target, headers: headers, body: body, to: address).wait()
+}
+
+/// A request whose answer is read later.
+final class PendingAnswer {
+    private let descriptor: Int32
+
+    init(
+        _ method: String, _ target: String, headers: [String] = [], body: String? = nil, to address: ListenAddress
+    ) throws {
+        descriptor = try connected(to: address)
+        begin(method, target, headers: headers, body: body, on: descriptor)
+    }
+
+    deinit { close(descriptor) }
+
+    func wait() throws -> HTTPAnswer { try parsed(received(descriptor)) }
+}
+
+private func begin(_ method: String, _ target: String, headers: [String], body: String?, on descriptor: Int32) {
     var request = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     for header in headers { request += header + "\r\n" }
     if let body { request += "Content-Length: \(body.utf8.count)\r\n\r\n\(body)" } else { request += "\r\n" }
-    let descriptor = try connected(to: address)
-    defer { close(descriptor) }
     var bytes = Array(request.utf8)[...]
     while !bytes.isEmpty {
         let count = bytes.withUnsafeBytes {
@@ -32,14 +50,16 @@ func send(
         guard count > 0 else { break }
         bytes = bytes.dropFirst(count)
     }
-    return try parsed(received(descriptor))
 }
 
-private func connected(to address: ListenAddress) throws -> Int32 {
+func connected(to address: ListenAddress, receiveBuffer: Int32? = nil) throws -> Int32 {
     var timeout = timeval(tv_sec: 20, tv_usec: 0)
     let isUnix = if case .unix = address { true } else { false }
     let descriptor = socket(isUnix ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    if var size = receiveBuffer {
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
     let result: Int32
     switch address {
     case .unix(let path):

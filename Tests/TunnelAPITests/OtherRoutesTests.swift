@@ -1,5 +1,6 @@
 import Synchronization
 import Testing
+import TunnelStore
 import Tunnels
 
 @testable import TunnelAPI
@@ -68,7 +69,7 @@ import Tunnels
             daemon.kernel.state.withLock { state in
                 state.counters[Int32(ifindex)]?.rx = largest
                 state.counters[Int32(ifindex)]?.tx = largest
-                for reason in DropReason.allCases { state.counters[Int32(ifindex)]?.reasons[reason] = .max }
+                for reason in DropReason.allCases { state.reasons[Int32(ifindex), default: [:]][reason] = .max }
             }
             daemon.clock.advance(by: .seconds(1))
             for path in ["/v1/stats", "/v1/tunnels/tun_aaaaaaaaaaa/stats"] {
@@ -117,7 +118,7 @@ import Tunnels
             #expect(
                 try daemon.ask("GET", "/v1/links").text == """
                     {"items":[{"ifindex":1,"name":"lo","kind":null,"up":true,"mtu":65536,"local":null,\
-                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null}]}
+                    "remote":null,"addresses":["127.0.0.1/8"],"tunnel_id":null,"adoption":null}]}
                     """)
             #expect(
                 try daemon.ask("GET", "/v1/routes").text == """
@@ -167,6 +168,73 @@ import Tunnels
         try await withDaemon(unreadiness: "The kernel wasn't looked at yet.") { daemon in
             try daemon.ask("GET", "/readyz").expect(503, .notReady)
             #expect(try daemon.ask("GET", "/livez").status == 200)
+        }
+    }
+}
+
+@Suite struct DriftRouteTests {
+    private func record(_ tunnel: TunnelID, _ number: Int, end: DriftRecord.End? = nil) -> DriftRecord {
+        let author = number == 1 ? ChangeAuthor(pid: 42, program: "ip") : nil
+        return DriftRecord(
+            tunnel: tunnel, field: "mtu", desired: "1400", observed: "\(number)",
+            foundAt: Timestamp(milliseconds: 1_767_323_045_678), author: author, end: end)
+    }
+
+    /// Makes `tun_a` with five rows; the last two are open.
+    private func fill(_ daemon: Daemon) throws -> TunnelID {
+        let answer = try daemon.ask("POST", "/v1/tunnels", #"{"name":"tun_a","remote":"172.16.1.62"}"#)
+        #expect(answer.status == 201)
+        let name = try InterfaceName("tun_a")
+        let id = try #require(daemon.store.tunnels().first { $0.name == name }).id
+        let end = DriftRecord.End(.repaired, at: Timestamp(milliseconds: 1_767_323_045_679))
+        try daemon.store.write { (transaction) throws(StoreError) in
+            for number in 1...5 { try transaction.store(record(id, number, end: number < 4 ? end : nil)) }
+        }
+        return id
+    }
+
+    @Test func rowsInPagesTheNewestFirst() async throws {
+        try await withDaemon { daemon in
+            let id = try fill(daemon)
+            let all = try daemon.ask("GET", "/v1/tunnels/tun_a/drift")
+            #expect(all.status == 200)
+            #expect(
+                all["items.4"]
+                    == (try JSONReader.read(
+                        [UInt8](
+                            #"""
+                            {"id":1,"field":"mtu","desired":"1400","observed":"1","found_at":"2026-01-02T03:04:05.678Z","pid":42,
+                            "program":"ip","outcome":"repaired","closed_at":"2026-01-02T03:04:05.679Z"}
+                            """#.utf8))))
+            #expect(all["items.0.outcome"] == .null && all["items.0.pid"] == .null && all["items.5"] == nil)
+            #expect(all["next_cursor"] == .null)
+            let first = try daemon.ask("GET", "/v1/tunnels/\(id.text)/drift?limit=2")
+            #expect(first["items.1.observed"] == .string("4") && first["items.2"] == nil)
+            #expect(first["next_cursor"] == .string("4"))
+            let next = try daemon.ask("GET", "/v1/tunnels/tun_a/drift?limit=3&cursor=4")
+            #expect(next["items.0.observed"] == .string("3") && next["items.2.observed"] == .string("1"))
+            #expect(next["next_cursor"] == .null)
+            let open = try daemon.ask("GET", "/v1/tunnels/tun_a/drift?open=true")
+            #expect(open["items.1.observed"] == .string("4") && open["items.2"] == nil)
+        }
+    }
+
+    @Test func ofADeletedTunnelByItsID() async throws {
+        try await withDaemon { daemon in
+            let id = try fill(daemon)
+            #expect(try daemon.ask("DELETE", "/v1/tunnels/tun_a").status == 204)
+            try daemon.ask("GET", "/v1/tunnels/tun_a/drift").expect(404, .tunnelNotFound)
+            #expect(try daemon.ask("GET", "/v1/tunnels/\(id.text)/drift")["items.4.id"] == .integer(1))
+            let other = "0190b5f0-0000-7000-8000-000000000000"
+            try daemon.ask("GET", "/v1/tunnels/\(other)/drift").expect(404, .tunnelNotFound)
+        }
+    }
+
+    @Test(arguments: ["limit=0", "cursor=x", "cursor=0", "cursor=-1", "open=1", "page=2", "open=true&open=true"])
+    func wrongParameters(query: String) async throws {
+        try await withDaemon { daemon in
+            _ = try fill(daemon)
+            try daemon.ask("GET", "/v1/tunnels/tun_a/drift?\(query)").expect(400, .invalidParameter)
         }
     }
 }

@@ -40,7 +40,7 @@ import Tunnels
         definition.fwmark = 7
         definition.labels = ["site": "a", "rack": "\"1\""]
         let time = Timestamp(milliseconds: 1_767_323_045_678)
-        var drift = Drift(.mtu(desired: 1400, observed: 1300), foundAt: time)
+        var drift = Drift(field: "mtu", desired: "1400", observed: "1300", foundAt: time)
         drift.repairedAt = time
         let status = TunnelStatus(
             state: .failed, dataPlane: .bpf, ifindex: 7, mtu: 1300, reconciledAt: time,

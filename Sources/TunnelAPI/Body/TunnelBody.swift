@@ -102,16 +102,21 @@ struct TunnelBody {
         object.read("enabled", into: &definition.enabled, Field.boolean)
         object.read("drift_policy", into: &definition.driftPolicy, Field.driftPolicy)
         object.read("comment", into: &definition.comment, Field.text)
-        let labels = object.optional("labels") { (value) throws(FieldError) in
+        definition.labels = labels(&object)
+    }
+
+    static func labels(_ object: inout ObjectReader) -> [String: String] {
+        let members = object.optional("labels") { (value) throws(FieldError) in
             guard case .object(let labels) = value else {
                 throw .shape("give an object of strings; this is \(value.typeName).")
             }
             return labels
         }
-        for (key, value) in (labels ?? [:]).sorted(by: { $0.key < $1.key }) {
-            let pointer = "/labels/\(Violation.escape(key))"
-            definition.labels[key] = object.read(value, at: pointer, Field.text)
+        var labels: [String: String] = [:]
+        for (key, value) in (members ?? [:]).sorted(by: { $0.key < $1.key }) {
+            labels[key] = object.read(value, at: "/labels/\(Violation.escape(key))", Field.text)
         }
+        return labels
     }
 
     private static func route(

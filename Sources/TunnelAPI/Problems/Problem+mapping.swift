@@ -44,6 +44,19 @@ extension Problem {
             self.init(
                 .preconditionFailed, "\(found) Nothing was changed; read it again and repeat the change.")
             currentRevision = current
+        case .linkNotFound(let name):
+            let detail = "There is no link \(Field.quoted(name)) of kind ipip; GET /v1/links?managed=false lists links."
+            self.init(.linkNotFound, detail)
+        case .notAdoptable(let name, let notes):
+            let first = notes.first.map { " \($0.field): \($0.detail)" } ?? ""
+            let rest = notes.count > 1 ? " (and \(notes.count - 1) more in obstacles)" : ""
+            self.init(.notAdoptable, "The link \(Field.quoted(name)) can't be a tunnel as it is.\(first)\(rest)")
+            obstacles = notes
+        case .unmanageUnsupported(let name):
+            let detail =
+                "Packets of \(name) are carried by this daemon's eBPF programs, so its link can't do without it; delete "
+                + "the tunnel, or leave it."
+            self.init(.unmanageUnsupported, detail)
         case .taken(let what, let name, let id, let pointer):
             self.init(what, by: name, id: id, pointer: pointer)
         case .host(let problem): self.init(problem)

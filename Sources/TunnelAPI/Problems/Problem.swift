@@ -15,6 +15,10 @@ public struct Problem: Error, Sendable {
     public var tunnel: String?
     /// Of the tunnel that a precondition was about.
     public var currentRevision: Int64?
+    /// The oldest event that is kept.
+    public var oldestEvent: Int64?
+    /// Why a link can't be adopted, each with what to do.
+    public var obstacles: [Adoption.Note] = []
     public var errno: String?
     public var kernelMessage: String?
     public var headers: [Response.Header] = []
@@ -73,6 +77,8 @@ extension JSONWriter {
         }
         if let tunnel = problem.tunnel { member("tunnel", tunnel) }
         if let revision = problem.currentRevision { member("current_revision", revision) }
+        if let id = problem.oldestEvent { member("oldest_event", id) }
+        if !problem.obstacles.isEmpty { notes("obstacles", problem.obstacles) }
         if let errno = problem.errno { member("errno", errno) }
         if let message = problem.kernelMessage { member("kernel_message", message) }
     }

@@ -8,7 +8,7 @@ extension ProblemType {
 
     private typealias Entry = (status: Int, title: String, explanation: String)
 
-    private var entry: Entry { requestEntry ?? takenEntry ?? hostEntry }
+    private var entry: Entry { requestEntry ?? resumptionEntry ?? takenEntry ?? hostEntry }
 
     private var requestEntry: Entry? {
         switch self {
@@ -62,6 +62,12 @@ extension ProblemType {
                 404, "There is no such tunnel",
                 "Tunnels are found by name or by id. GET /v1/tunnels lists them."
             )
+        case .linkNotFound:
+            (
+                404, "There is no such link",
+                "Only a link of kind ipip can be adopted, by its name in this network namespace. "
+                    + "GET /v1/links?managed=false lists those that aren't tunnels."
+            )
         case .methodNotAllowed:
             (405, "The path doesn't answer this method", "The Allow header lists those that it answers.")
         case .requestTimeout: (408, "The request took too long to arrive", "Send it again, at once.")
@@ -79,6 +85,30 @@ extension ProblemType {
             (415, "The body's type isn't taken", "The Accept header lists the types for Content-Type.")
         case .expectationFailed: (417, "The expectation can't be met", "Send no Expect but 100-continue.")
         case .versionNotSupported: (505, "This version of HTTP isn't spoken", "Use HTTP/1.1.")
+        default: nil
+        }
+    }
+
+    private var resumptionEntry: Entry? {
+        switch self {
+        case .eventsGone:
+            (
+                410, "The events that follow aren't kept any more",
+                "Only the newest events are kept, and what was asked for has been removed, or the database was put "
+                    + "back from a backup. Read the tunnels as they are now, then go on with new events: without "
+                    + "`after` and Last-Event-ID. `after=0` gives all that are kept; `oldest_event` is the first of them."
+            )
+        case .idempotencyKeyReused:
+            (
+                422, "The Idempotency-Key was used for another request",
+                "A key stands for one request: the same method, path, query and body. Choose a new one for each "
+                    + "request that isn't a retry."
+            )
+        case .idempotencyKeyInUse:
+            (
+                409, "The first request with this Idempotency-Key is still being carried out",
+                "Try again after Retry-After: its answer will be given again then."
+            )
         default: nil
         }
     }
@@ -108,6 +138,18 @@ extension ProblemType {
                 409, "The route is taken",
                 "A route to the same network with the same metric exists that tunneld didn't make. Choose another "
                     + "metric, or remove it."
+            )
+        case .notAdoptable:
+            (
+                409, "The link can't be adopted as it is",
+                "It is set to something that no tunnel's definition has words for, or has what another tunnel has. "
+                    + "`obstacles` lists all of it, as GET /v1/links?managed=false does. Nothing was changed."
+            )
+        case .unmanageUnsupported:
+            (
+                409, "The link can't do without tunneld",
+                "With the data plane bpf, tunneld's programs carry a tunnel's packets; a TUN device alone carries none. "
+                    + "Only links of the kernel's ipip can be let go."
             )
         case .tooManyTunnels:
             (
@@ -152,6 +194,21 @@ extension ProblemType {
                 422, "The kernel refused",
                 "`errno` and `kernel_message` are the kernel's own words. Nothing was changed or stored. The status "
                     + "is 409 where something that exists stands in the way (EEXIST)."
+            )
+        case .repairSuspended:
+            (
+                409, "Somebody else keeps changing the tunnel",
+                "It was repaired more than ten times within a minute, so it is left alone for a while, in a status "
+                    + "alone: no request is answered with this. The detail says what was changed last, and by whom "
+                    + "where the kernel tells. Stop what changes it, give the tunnel what that wants, or choose "
+                    + "another `drift_policy`. Any write to the tunnel ends the wait."
+            )
+        case .adoptionRefused:
+            (
+                409, "Somebody's change can't be taken over",
+                "With `drift_policy` adopt the definition follows the link, but some changes no definition can have; "
+                    + "in a status alone: no request is answered with this. The detail says what and why. Undo the "
+                    + "change, or write to the tunnel: that repairs it."
             )
         case .storageFull:
             (507, "The disk is full", "Nothing was changed. Free space where the database is.")

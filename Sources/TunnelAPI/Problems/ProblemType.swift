@@ -14,10 +14,14 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case forbidden = "forbidden"
     case notFound = "not-found"
     case tunnelNotFound = "tunnel-not-found"
+    case linkNotFound = "link-not-found"
     case methodNotAllowed = "method-not-allowed"
     case requestTimeout = "request-timeout"
     case lengthRequired = "length-required"
     case preconditionFailed = "precondition-failed"
+    case eventsGone = "events-gone"
+    case idempotencyKeyReused = "idempotency-key-reused"
+    case idempotencyKeyInUse = "idempotency-key-in-use"
     case requestTooLarge = "request-too-large"
     case unsupportedMediaType = "unsupported-media-type"
     case expectationFailed = "expectation-failed"
@@ -28,6 +32,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case endpointsTaken = "endpoints-taken"
     case addressTaken = "address-taken"
     case routeTaken = "route-taken"
+    case notAdoptable = "not-adoptable"
+    case unmanageUnsupported = "unmanage-unsupported"
     case tooManyTunnels = "too-many-tunnels"
     case outOfScope = "out-of-scope"
 
@@ -37,6 +43,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case kindUnsupported = "kind-unsupported"
     case permissionMissing = "permission-missing"
     case kernelRefused = "kernel-refused"
+    case repairSuspended = "repair-suspended"
+    case adoptionRefused = "adoption-refused"
     case storageFull = "storage-full"
     case storageFailed = "storage-failed"
     case overloaded = "overloaded"
@@ -58,6 +66,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
             case .kindUnsupported: .kindUnsupported
             case .permissionMissing: .permissionMissing
             case .kernelRefused: .kernelRefused
+            case .repairSuspended: .repairSuspended
+            case .adoptionRefused: .adoptionRefused
             }
     }
 }

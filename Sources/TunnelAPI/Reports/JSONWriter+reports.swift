@@ -24,7 +24,8 @@ extension JSONWriter {
         }
     }
 
-    mutating func link(_ link: ObservedLink) {
+    mutating func link(_ listed: HostLink) {
+        let link = listed.link
         object { writer in
             writer.member("ifindex", link.ifindex)
             writer.member("name", link.name)
@@ -35,6 +36,31 @@ extension JSONWriter {
             writer.member("remote", link.parameters?.remote?.description)
             writer.array("addresses", link.addresses.map(\.description).sorted()) { $0.value($1) }
             writer.member("tunnel_id", link.owner?.text)
+            writer.key("adoption")
+            if let adoption = listed.adoption { writer.adoption(adoption) } else { writer.null() }
+        }
+    }
+
+    private mutating func adoption(_ adoption: Adoption) {
+        object { writer in
+            writer.key("definition")
+            if let definition = adoption.definition {
+                writer.object { $0.members(of: definition) }
+            } else {
+                writer.null()
+            }
+            writer.notes("obstacles", adoption.obstacles)
+            writer.notes("changes", adoption.changes)
+            writer.notes("unmanaged", adoption.unmanaged)
+        }
+    }
+
+    mutating func notes(_ name: StaticString, _ notes: [Adoption.Note]) {
+        array(name, notes) { writer, note in
+            writer.object {
+                $0.member("field", note.field)
+                $0.member("detail", note.detail)
+            }
         }
     }
 

@@ -65,7 +65,7 @@ extension OutputSpan<UInt8> {
         append(entry.counters.rx)
         append(#","tx":"#)
         append(entry.counters.tx)
-        append(entry.counters.reasons)
+        append(entry.reasons)
         guard let growth = entry.growth, intervalSeconds > 0 else { return append(#","rates":null"#) }
         append(#","rates":{"rx_bits_per_second":"#)
         append(toThousandths: Double(growth.rx.bytes) * 8 / intervalSeconds)
@@ -80,6 +80,7 @@ extension OutputSpan<UInt8> {
 
     private mutating func append(_ reasons: [DropReason: UInt64]) {
         append(#","drops":{"#)
+        if reasons.isEmpty { return append("}") }
         var isFirst = true
         for reason in DropReason.allCases {
             guard let count = reasons[reason] else { continue }

@@ -1,6 +1,7 @@
 internal import HTTPServer
 internal import Reconciler
 internal import Synchronization
+internal import Tunnels
 
 /// An answer that costs system calls, made anew when it is a tenth of a second old: so what it costs doesn't grow
 /// with those who ask.
@@ -25,6 +26,21 @@ final class RecentAnswer: Sendable {
             guard let prepared = PreparedResponse(response) else { return .response(response) }
             newest = (prepared, now)
             return .prepared(prepared)
+        }
+    }
+}
+
+extension RecentAnswer {
+    /// A list of all that `read` finds, as `items`.
+    convenience init<Item>(
+        timing: Timing, listing read: @escaping @Sendable () throws(TunnelProblem) -> [Item],
+        _ write: @escaping @Sendable (inout JSONWriter, Item) -> Void
+    ) {
+        self.init(timing: timing) {
+            let items = try read()
+            var writer = JSONWriter(capacity: 64 + items.count * 160)
+            writer.object { $0.array("items", items, write) }
+            return Response(json: writer)
         }
     }
 }

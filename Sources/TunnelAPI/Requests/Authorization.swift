@@ -8,10 +8,13 @@ final class Principal: Sendable {
     /// For the audit: `uid 0` or `token 5`.
     let author: String
     let scope: Token.Scope
+    /// nil for a user of the unix socket.
+    let token: SHA256Digest?
 
-    init(author: String, scope: Token.Scope) {
+    init(author: String, scope: Token.Scope, token: SHA256Digest? = nil) {
         self.author = author
         self.scope = scope
+        self.token = token
     }
 }
 
@@ -66,10 +69,16 @@ final class Authorization: Sendable {
         var principals: [SHA256Digest: Principal] = [:]
         for token in try readTokens() where token.revokedAt == nil {
             guard let digest = SHA256Digest(bytes: token.digest) else { continue }
-            principals[digest] = Principal(author: "token \(token.id)", scope: token.scope)
+            principals[digest] = Principal(author: "token \(token.id)", scope: token.scope, token: digest)
         }
         let now = timing.uptime()
         tokens.withLock { $0 = Tokens(principals: principals, readAt: now, version: version) }
+    }
+
+    /// Whether a token that was good when its request came is so still, as far as the tokens were read.
+    func stillHolds(_ principal: Principal) -> Bool {
+        guard let digest = principal.token else { return true }
+        return tokens.withLock { $0.principals[digest] != nil }
     }
 
     // MARK: Unix

@@ -28,14 +28,14 @@ struct PageRequest {
         return labels.allSatisfy { view.tunnel.definition.labels[$0.key] == $0.value }
     }
 
-    private static func limit(_ text: String) throws(Problem) -> Int {
+    static func limit(_ text: String) throws(Problem) -> Int {
         guard let limit = Int(text), limits.contains(limit), String(limit) == text else {
             throw Problem(.invalidParameter, "limit is \(limits.lowerBound) to \(limits.upperBound).")
         }
         return limit
     }
 
-    private static func label(_ text: String) throws(Problem) -> (key: String, value: String) {
+    static func label(_ text: String) throws(Problem) -> (key: String, value: String) {
         let bytes = text.utf8
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > bytes.startIndex else {
             throw Problem(.invalidParameter, "label is a key and a value, as label=site:a.")

@@ -48,11 +48,17 @@ struct MetricsController: Sendable {
 
     private func states(_ text: inout MetricsText) {
         var counts: [TunnelStatus.State: Int] = [:]
-        for view in sources.reconciler.directory.views { counts[view.status.state, default: 0] += 1 }
+        var suspended = 0
+        for view in sources.reconciler.directory.views {
+            counts[view.status.state, default: 0] += 1
+            if view.status.problem?.code == .repairSuspended { suspended += 1 }
+        }
         text.family("tunneld_tunnels", .gauge, "Tunnels by state.")
         for state in TunnelStatus.State.allCases {
             text.sample(counts[state] ?? 0, labels: [("state", state.rawValue)])
         }
+        text.family("tunneld_repairs_suspended", .gauge, "Tunnels left alone because others keep changing them.")
+        text.sample(suspended)
     }
 
     private func reconciler(_ text: inout MetricsText) {
@@ -62,6 +68,8 @@ struct MetricsController: Sendable {
             text.sample(value.load(ordering: .relaxed))
         }
         counter("looks", "Looks at the whole kernel.", counters.looks)
+        counter("drifts", "Differences found that others made.", counters.drifts)
+        counter("adoptions", "Definitions that took over what others changed.", counters.adoptions)
         counter("repairs", "Tunnels repaired after somebody else's change.", counters.repairs)
         counter("pruned_links", "Links removed that belonged to no tunnel any more.", counters.pruned)
         counter("kernel_refusals", "Plans that the kernel refused.", counters.failures)
@@ -90,7 +98,10 @@ struct MetricsController: Sendable {
         }
         let gauges: [(String, String, Int)] = [
             ("open_connections", "Connections that are open.", statistics.openConnections),
-            ("deferred_answers", "Requests that wait for the writer.", statistics.deferredAnswers),
+            (
+                "deferred_answers", "Requests whose answer is due: writes, and those who wait for a tunnel.",
+                statistics.deferredAnswers
+            ),
             ("open_streams", "Streams that are open.", statistics.openStreams),
         ]
         for (name, help, value) in gauges {

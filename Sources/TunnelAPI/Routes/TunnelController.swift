@@ -5,10 +5,14 @@ internal import Tunnels
 /// `/v1/tunnels`: what is stored, and changes to it.
 struct TunnelController: Sendable {
     private let reconciler: Reconciler
+    private let waits: TunnelWaits
+    private let retries: Retries
     private let encoded = EncodedTunnels()
 
-    init(reconciler: Reconciler) {
+    init(reconciler: Reconciler, waits: TunnelWaits, retries: Retries) {
         self.reconciler = reconciler
+        self.waits = waits
+        self.retries = retries
     }
 
     var routes: [Route] {
@@ -19,6 +23,7 @@ struct TunnelController: Sendable {
             Route(.put, "/v1/tunnels/{name}", put),
             Route(.patch, "/v1/tunnels/{name}", patch),
             Route(.delete, "/v1/tunnels/{name}", delete),
+            Route(.post, "/v1/tunnels/{name}/unmanage", unmanage),
         ]
     }
 
@@ -39,9 +44,13 @@ struct TunnelController: Sendable {
     }
 
     private func read(_ request: Request) throws -> Answer {
-        _ = try Query(request)
+        let tags = try request.entityTags("If-None-Match")
+        if !request.query.isEmpty, let wanted = try WaitRequest(Query(request, known: WaitRequest.parameters)) {
+            guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
+            return try waits.answer(request, key, wanted, known: tags)
+        }
         let view = try view(request)
-        if let tags = try request.entityTags("If-None-Match"), tags.matchesWeakly(view.tunnel.revision) {
+        if let tags, tags.matchesWeakly(view.tunnel.revision) {
             return .response(Response(status: 304, headers: [.entityTag(of: view)]))
         }
         return encoded.answer(for: view)
@@ -55,13 +64,15 @@ struct TunnelController: Sendable {
     // MARK: Writing
 
     private func create(_ request: Request) throws -> Answer {
-        _ = try Query(request)
-        let body = try TunnelBody(request.jsonBody(types: Request.json))
-        guard body.revision == nil else {
-            let violation = Violation("/revision", "leave it out: a tunnel that isn't made yet has none.")
-            throw BodyRefusal.shape([violation])
+        try retries.once(request) { attempt in
+            _ = try Query(request)
+            let body = try TunnelBody(request.jsonBody(types: Request.json))
+            guard body.revision == nil else {
+                let violation = Violation("/revision", "leave it out: a tunnel that isn't made yet has none.")
+                throw BodyRefusal.shape([violation])
+            }
+            return write(.create(body.definition), nil, request, attempt)
         }
-        return write(.create(body.definition), nil, request)
     }
 
     private func put(_ request: Request) throws -> Answer {
@@ -107,17 +118,33 @@ struct TunnelController: Sendable {
         return write(.delete(key), try request.precondition(), request)
     }
 
+    /// A body has nothing to say.
+    private func unmanage(_ request: Request) throws -> Answer {
+        _ = try Query(request)
+        guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
+        let write = Write(.unmanage(key), precondition: try request.precondition(), author: request.author)
+        return answer(to: write) { Response($0, isAsynchronous: false) }
+    }
+
     private func write(
-        _ change: Write.Change, _ precondition: Write.Precondition?, _ request: Request
+        _ change: Write.Change, _ precondition: Write.Precondition?, _ request: Request, _ attempt: Attempt? = nil
     ) -> Answer {
+        let isAsynchronous = request.prefersAsynchronousAnswer
+        let respond: @Sendable (WriteOutcome) -> Response = { Response($0, isAsynchronous: isAsynchronous) }
         let write = Write(
-            change, precondition: precondition, author: request.author,
-            isAsynchronous: request.prefersAsynchronousAnswer)
-        return .deferred { [reconciler] responder in
+            change, precondition: precondition, author: request.author, isAsynchronous: isAsynchronous,
+            receipt: attempt?.receipt(respond))
+        return answer(to: write, attempt, respond)
+    }
+
+    private func answer(
+        to write: Write, _ attempt: Attempt? = nil, _ respond: @escaping @Sendable (WriteOutcome) -> Response
+    ) -> Answer {
+        .deferred { [reconciler] responder in
             reconciler.submit(write) { result in
+                let kept = attempt?.end()
                 switch result {
-                case .success(let outcome):
-                    responder.answer(Response(outcome, isAsynchronous: write.isAsynchronous))
+                case .success(let outcome): responder.answer(kept ?? respond(outcome))
                 case .failure(let refusal): responder.fail(refusal)
                 }
             }
@@ -138,14 +165,23 @@ struct TunnelController: Sendable {
 extension Request {
     /// The tunnel that the path names; nil where no tunnel can have such a name or id.
     var tunnelKey: TunnelKey? {
-        guard let text = parameters["name"] else { return nil }
-        // No name is as long as an id.
-        if let name = try? InterfaceName(text) { return .name(name) }
-        return TunnelID(text).map { .id($0) }
+        parameters["name"].flatMap { TunnelKey($0) }
     }
 
     /// For the audit.
     var author: String { (principal as? Principal)?.author ?? "unknown" }
+}
+
+extension TunnelKey {
+    init?(_ text: String) {
+        // No name is as long as an id.
+        if let name = try? InterfaceName(text) {
+            self = .name(name)
+        } else {
+            guard let id = TunnelID(text) else { return nil }
+            self = .id(id)
+        }
+    }
 }
 
 extension Response {
@@ -160,7 +196,7 @@ extension Response {
     }
 
     /// What is answered to a write that was done, or that is only stored as yet.
-    fileprivate init(_ outcome: WriteOutcome, isAsynchronous: Bool) {
+    init(_ outcome: WriteOutcome, isAsynchronous: Bool) {
         let headers = isAsynchronous ? [Header("Preference-Applied", "respond-async")] : []
         switch outcome {
         case .created(let view):

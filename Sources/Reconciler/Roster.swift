@@ -1,0 +1,45 @@
+internal import Tunnels
+
+/// The tunnels that have a link, by name. Samples share one for as long as no view changes, and so needn't look at the
+/// views.
+final class Roster: Sendable {
+    let views: [TunnelView]
+    /// Of each view.
+    let ifindexes: [Int32]
+
+    init(_ views: [TunnelView]) {
+        let ifindexes = views.compactMap(\.status.ifindex)
+        self.ifindexes = ifindexes
+        self.views = ifindexes.count == views.count ? views : views.filter { $0.status.ifindex != nil }
+    }
+
+    /// Without the tunnels whose links aren't wanted.
+    func filtered(_ isWanted: (_ ifindex: Int32) -> Bool) -> Roster {
+        Roster(zip(views, ifindexes).filter { isWanted($1) }.map { $0.0 })
+    }
+
+    func position(of tunnel: Tunnel) -> Int? {
+        let position = position(of: tunnel.name)
+        return position < views.count && views[position].tunnel.id == tunnel.id ? position : nil
+    }
+
+    /// Where each tunnel was in a former roster; nil where it wasn't, or had another link.
+    func positions(in former: Roster) -> [Int?] {
+        var position = 0
+        return zip(views, ifindexes).map { view, ifindex in
+            while position < former.views.count, former.views[position].tunnel.name < view.tunnel.name { position += 1 }
+            guard position < former.views.count, former.views[position].tunnel.id == view.tunnel.id else { return nil }
+            return former.ifindexes[position] == ifindex ? position : nil
+        }
+    }
+
+    /// The first position whose name isn't before `name`.
+    private func position(of name: InterfaceName) -> Int {
+        var (low, high) = (0, views.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if views[middle].tunnel.name < name { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
