@@ -10,6 +10,7 @@ public actor Reconciler {
     public nonisolated let directory = Directory()
     public nonisolated let counters = ReconcilerCounters()
     public nonisolated let moduleLoads = ModuleLoads()
+    public nonisolated let checkpoints = Checkpoints()
 
     /// Whether the last look could read the kernel: without that nothing is repaired.
     public nonisolated var canReadKernel: Bool { readsKernel.load(ordering: .relaxed) }
@@ -19,6 +20,7 @@ public actor Reconciler {
     nonisolated let inbox = Inbox()
     nonisolated let limits: Limits
     nonisolated let timing: Timing
+    nonisolated let prober: Prober
     nonisolated let logger: Logger
 
     let store: TunnelStore
@@ -40,6 +42,8 @@ public actor Reconciler {
     var latestID: TunnelID?
     /// What is to be published together; nil where each is by itself.
     private var publication: Publication?
+    /// Until it is confirmed or reverted, nothing else is written.
+    var pending: PendingCheckpoint?
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -62,15 +66,18 @@ public actor Reconciler {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { writer.asUnownedSerialExecutor() }
 
-    /// - Parameter plane: belongs to the reconciler from now on.
+    /// - Parameters:
+    ///   - plane: belongs to the reconciler from now on.
+    ///   - prober: confirms changes for which a client says who must answer.
     public init(
         store: TunnelStore, plane: sending any DataPlane, limits: Limits = Limits(), timing: Timing = .system,
-        logger: Logger
+        prober: Prober = .silent, logger: Logger
     ) {
         self.store = store
         self.plane = plane
         self.limits = limits
         self.timing = timing
+        self.prober = prober
         self.logger = logger
     }
 
@@ -87,7 +94,7 @@ public actor Reconciler {
             status.epoch = epochs[tunnel.id] ?? 1
             managed[tunnel.id] = Managed(tunnel: tunnel, status: status, hasHadLink: true)
         }
-        look()
+        try firstLook()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
         publishRevision()
@@ -101,6 +108,7 @@ public actor Reconciler {
     public func stop() {
         isStopped = true
         inbox.close()
+        pending?.endProbe()
         for pending in inbox.takeAll() { pending.refuse(.stopping) }
     }
 
@@ -199,6 +207,7 @@ public actor Reconciler {
     private func pruneHistory() {
         do {
             try store.pruneEvents(keeping: limits.history)
+            try store.pruneCheckpoints(keeping: Checkpoints.endedKept)
         } catch {
             logger.error("history not pruned", metadata: ["error": "\(error)"])
         }

@@ -75,6 +75,7 @@ public struct API: Sendable {
             TunnelController(reconciler: sources.reconciler).routes
             + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
+            + CheckpointController(reconciler: sources.reconciler).routes
             + HostController(sources).routes
             + MetricsController(sources: sources).routes
             + server.routes

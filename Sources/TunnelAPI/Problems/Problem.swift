@@ -15,6 +15,8 @@ public struct Problem: Error, Sendable {
     public var tunnel: String?
     /// Of the tunnel that a precondition was about.
     public var currentRevision: Int64?
+    /// The one that is pending, and until when.
+    public var checkpoint: (id: CheckpointID, deadline: Timestamp)?
     public var errno: String?
     public var kernelMessage: String?
     public var headers: [Response.Header] = []
@@ -73,6 +75,10 @@ extension JSONWriter {
         }
         if let tunnel = problem.tunnel { member("tunnel", tunnel) }
         if let revision = problem.currentRevision { member("current_revision", revision) }
+        if let checkpoint = problem.checkpoint {
+            member("checkpoint", checkpoint.id.text)
+            member("deadline", checkpoint.deadline.description)
+        }
         if let errno = problem.errno { member("errno", errno) }
         if let message = problem.kernelMessage { member("kernel_message", message) }
     }
