@@ -45,6 +45,7 @@ let package = Package(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
             resources: [.embedInCode("m0001_init.sql"), .embedInCode("m0002_desired_state.sql")], swiftSettings: strict),
         .target(name: "Reconciler", dependencies: ["Tunnels", "TunnelStore", log], swiftSettings: strict),
+        .target(name: "Echo", dependencies: ["Tunnels", log], swiftSettings: strictAndSafe),
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
         .target(
             name: "TunnelAPI", dependencies: ["HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log, yams],
@@ -53,7 +54,8 @@ let package = Package(
         .executableTarget(
             name: "tunneld",
             dependencies: [
-                "TunnelAPI", "BPFDataPlane", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels",
+                "TunnelAPI", "BPFDataPlane", "Echo", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore",
+                "Tunnels",
                 arguments, log,
             ],
             swiftSettings: strict),
@@ -73,6 +75,7 @@ let package = Package(
             exclude: ["Programs/rejected.bpf.c", "Programs/trial.bpf.c"],
             resources: [.embedInCode("Programs/rejected.bpf.o"), .embedInCode("Programs/trial.bpf.o")],
             swiftSettings: strict),
+        .testTarget(name: "EchoTests", dependencies: ["Echo", "Tunnels", log], swiftSettings: strict),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],

@@ -62,18 +62,28 @@ CREATE TABLE checkpoint (
     -- When all goes back unless it is confirmed.
     deadline INTEGER NOT NULL,
     actor TEXT NOT NULL CHECK (actor <> ''),
-    -- Confirmed by itself when this address answers through this tunnel; NULL where only a client confirms.
+    -- Confirmed by itself when this address answers through the tunnel of this name; NULL where only a client confirms.
     probe_address INTEGER CHECK (probe_address BETWEEN 0 AND 0xffffffff),
-    probe_tunnel_id TEXT,
+    probe_tunnel TEXT,
+    -- How many tunnels it is of.
+    tunnels INTEGER NOT NULL CHECK (tunnels >= 0),
     outcome TEXT CHECK (outcome = 'confirmed' OR outcome = 'reverted'),
     ended_at INTEGER,
-    CONSTRAINT a_probe_goes_through_a_tunnel CHECK ((probe_address IS NULL) = (probe_tunnel_id IS NULL)),
-    CONSTRAINT ended_with_an_outcome CHECK ((outcome IS NULL) = (ended_at IS NULL))
+    -- Who confirmed or reverted it; NULL where the probe was answered, or the deadline passed.
+    ended_by TEXT CHECK (ended_by <> ''),
+    -- What the kernel refused of a revert, as a JSON array; NULL for nothing.
+    failures TEXT CHECK (failures IS NULL OR json_valid(failures)),
+    CONSTRAINT a_probe_goes_through_a_tunnel CHECK ((probe_address IS NULL) = (probe_tunnel IS NULL)),
+    CONSTRAINT ended_with_an_outcome CHECK ((outcome IS NULL) = (ended_at IS NULL)),
+    CONSTRAINT what_is_pending_was_ended_by_nobody CHECK (
+        outcome IS NOT NULL OR ended_by IS NULL AND failures IS NULL
+    )
 ) STRICT, WITHOUT ROWID;
 
 -- One at a time.
 CREATE UNIQUE INDEX checkpoint_pending ON checkpoint (outcome IS NULL) WHERE outcome IS NULL;
 
+-- The tunnels of the pending checkpoint; they go when it ends.
 CREATE TABLE checkpoint_tunnel (
     checkpoint_id TEXT NOT NULL REFERENCES checkpoint (id) ON DELETE CASCADE,
     tunnel_id TEXT NOT NULL,

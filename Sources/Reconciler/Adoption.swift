@@ -20,9 +20,10 @@ extension Reconciler {
     /// asynchronous answer is preferred.
     func handOver(_ pending: PendingWrite) {
         let result: Result<WriteOutcome, WriteRefusal> = Result { () throws(WriteRefusal) in
+            try refuseWhilePending()
             switch pending.write.change {
-            case .adopt(let wish): .created(try adopt(wish, by: pending.write.author))
-            case .unmanage(let key): try unmanage(key, by: pending.write)
+            case .adopt(let wish): return .created(try adopt(wish, by: pending.write.author))
+            case .unmanage(let key): return try unmanage(key, by: pending.write)
             case .create, .put, .modify, .delete: throw .notFound
             }
         }
@@ -127,6 +128,7 @@ extension Reconciler {
                 } catch {
                     throw refusal(error, of: step)
                 }
+                try supersedeDrifts(of: tunnel.id, in: &transaction)
                 isLoosened = true
                 if let link { try handOver(.loosening(link.ifindex)) }
             }

@@ -1,4 +1,4 @@
-internal import TunnelStore
+public import TunnelStore
 public import Tunnels
 
 /// A set of tunnels that a client asks for: all of it or nothing.
@@ -10,12 +10,18 @@ public struct Apply: Sendable {
     public var author: String
     /// Whether only the plan is asked for.
     public var isDryRun: Bool
+    /// How the change waits to be confirmed; nil where it stays. A dry run has no say in it.
+    public var confirmation: Confirmation?
 
-    public init(_ set: TunnelSet, revisions: [Int64]? = nil, author: String, isDryRun: Bool = false) {
+    public init(
+        _ set: TunnelSet, revisions: [Int64]? = nil, author: String, isDryRun: Bool = false,
+        confirmation: Confirmation? = nil
+    ) {
         self.set = set
         self.revisions = revisions
         self.author = author
         self.isDryRun = isDryRun
+        self.confirmation = confirmation
     }
 }
 
@@ -27,6 +33,8 @@ public struct ApplyOutcome: Sendable {
     public var items: [SetChange.Item]
     /// What a dry run would have the data plane do, in order; empty for an apply.
     public var plans: [TunnelPlan] = []
+    /// What waits to be confirmed; nil where nothing was changed, or nobody asked for it.
+    public var checkpoint: Checkpoint?
 }
 
 /// Why one tunnel of a set was refused.
@@ -56,6 +64,7 @@ extension Reconciler {
     }
 
     private func carryOut(_ apply: Apply) throws(WriteRefusal) -> ApplyOutcome {
+        if !apply.isDryRun { try refuseWhilePending() }
         if isBehind { look() }
         batchTime = timing.now()
         if let revisions = apply.revisions, !revisions.contains(store.setRevision) {
@@ -64,12 +73,17 @@ extension Reconciler {
         let change = try change(to: apply.set)
         let steps = change.steps
         try refuseSwallowing(steps)
+        if let confirmation = apply.confirmation { try check(confirmation, of: change) }
         if apply.isDryRun {
             let plans = try plans(for: steps)
             return ApplyOutcome(revision: store.setRevision, items: change.items, plans: plans)
         }
-        try carryOut(steps, by: apply.author)
-        return ApplyOutcome(revision: store.setRevision, items: change.items)
+        guard let confirmation = apply.confirmation, !steps.isEmpty else {
+            try carryOut(steps, by: apply.author)
+            return ApplyOutcome(revision: store.setRevision, items: change.items)
+        }
+        let checkpoint = try carryOut(steps, by: apply.author, until: confirmation)
+        return ApplyOutcome(revision: store.setRevision, items: change.items, checkpoint: checkpoint)
     }
 
     private func change(to set: TunnelSet) throws(WriteRefusal) -> SetChange {

@@ -47,7 +47,7 @@ struct Managed {
     /// Whether there is a difference that isn't in the ledger yet.
     func hasNews(in differences: [Difference]) -> Bool {
         differences.contains { difference in
-            !openDrifts.contains { $0.place == difference.place && $0.observed == difference.summary.observed }
+            !upkeep.openDrifts.contains { $0.place == difference.place && $0.observed == difference.summary.observed }
         }
     }
 

@@ -10,6 +10,7 @@ public actor Reconciler {
     public nonisolated let directory = Directory()
     public nonisolated let counters = ReconcilerCounters()
     public nonisolated let moduleLoads = ModuleLoads()
+    public nonisolated let checkpoints = Checkpoints()
 
     /// Whether the last look could read the kernel: without that nothing is repaired.
     public nonisolated var canReadKernel: Bool { readsKernel.load(ordering: .relaxed) }
@@ -19,6 +20,7 @@ public actor Reconciler {
     nonisolated let inbox = Inbox()
     nonisolated let limits: Limits
     nonisolated let timing: Timing
+    nonisolated let prober: Prober
     nonisolated let logger: Logger
 
     let store: TunnelStore
@@ -54,6 +56,8 @@ public actor Reconciler {
     var latestID: TunnelID?
     /// What is to be published together; nil where each is by itself.
     private var publication: Publication?
+    /// Until it is confirmed or reverted, nothing else is written.
+    var pending: PendingCheckpoint?
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -81,15 +85,18 @@ public actor Reconciler {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { writer.asUnownedSerialExecutor() }
 
-    /// - Parameter plane: belongs to the reconciler from now on.
+    /// - Parameters:
+    ///   - plane: belongs to the reconciler from now on.
+    ///   - prober: confirms changes for which a client says who must answer.
     public init(
         store: TunnelStore, plane: sending any DataPlane, limits: Limits = Limits(), timing: Timing = .system,
-        logger: Logger
+        prober: Prober = .silent, logger: Logger
     ) {
         self.store = store
         self.plane = plane
         self.limits = limits
         self.timing = timing
+        self.prober = prober
         self.logger = logger
     }
 
@@ -111,7 +118,7 @@ public actor Reconciler {
             managed[tunnel.id] = Managed(tunnel: tunnel, status: status, upkeep: upkeep)
         }
         try restoreDrifts()
-        look()
+        try firstLook()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
         publishRevision()
@@ -125,6 +132,7 @@ public actor Reconciler {
     public func stop() {
         isStopped = true
         inbox.close()
+        pending?.endProbe()
         for pending in inbox.takeAll() { pending.refuse(.stopping) }
     }
 
@@ -227,6 +235,7 @@ public actor Reconciler {
         do {
             try store.pruneEvents(keeping: limits.history)
             try store.pruneDrifts(keeping: limits.drifts)
+            try store.pruneCheckpoints(keeping: Checkpoints.endedKept)
         } catch {
             logger.error("history not pruned", metadata: ["error": "\(error)"])
         }

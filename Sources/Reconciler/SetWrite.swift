@@ -7,7 +7,7 @@ extension Reconciler {
     ///
     /// - Parameters:
     ///   - author: for the events; nil where nobody asked.
-    ///   - also: what the same transaction is to write besides.
+    ///   - also: what the same transaction is to write besides, when the kernel has it all.
     func carryOut(
         _ steps: [SetChange.Item], by author: String?,
         _ also: (inout Transaction) throws(StoreError) -> Void = { (_) throws(StoreError) in }
@@ -19,9 +19,9 @@ extension Reconciler {
         do throws(WriteError<WriteRefusal>) {
             try store.write { (transaction) throws(WriteRefusal) in
                 try record(steps, by: author, in: &transaction)
-                do throws(StoreError) { try also(&transaction) } catch { throw .storage(error) }
                 links = bring(targets)
                 if !links.refusals.isEmpty { throw refusal(links.refusals.map { (steps[positions[$0]], $1) }) }
+                do throws(StoreError) { try also(&transaction) } catch { throw .storage(error) }
             }
         } catch {
             if links.isTouched { takeBack(targets, links) }
@@ -79,7 +79,7 @@ extension Reconciler {
 
     // MARK: - The database
 
-    private func record(
+    func record(
         _ steps: [SetChange.Item], by author: String?, in transaction: inout Transaction
     ) throws(WriteRefusal) {
         let moving = steps.moving

@@ -84,6 +84,8 @@ public enum WriteRefusal: Error, Sendable {
     case unmanageUnsupported(InterfaceName)
     /// Another tunnel has the name, the endpoints or an address. `pointer` is the field in the definition.
     case taken(Taken, by: InterfaceName, id: TunnelID, pointer: String)
+    /// A change waits to be confirmed: until then nothing else is written.
+    case checkpointPending(Checkpoint)
     /// The host refused.
     case host(TunnelProblem)
     /// The host refused these of a set, and so all of it.

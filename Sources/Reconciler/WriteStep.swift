@@ -12,6 +12,7 @@ extension Reconciler {
     ///
     /// - Parameter room: how many more tunnels there may be.
     func decide(_ write: Write, room: Int) throws(WriteRefusal) -> WriteDecision {
+        try refuseWhilePending()
         switch write.change {
         case .create(let definition):
             try check(write.precondition, against: nil)

@@ -98,6 +98,7 @@ public struct API: Sendable {
             + ApplyController(reconciler: sources.reconciler).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
             + DriftController(reconciler: sources.reconciler, drifts: sources.drifts).routes
+            + CheckpointController(reconciler: sources.reconciler).routes
             + HostController(sources).routes
             + LinkController(sources).routes
             + EventController(history: sources.history, streams: streams).routes

@@ -22,6 +22,10 @@ public struct Event: Hashable, Sendable {
         case repairSuspended = "repair.suspended"
         case tokenCreated = "token.created"
         case tokenRevoked = "token.revoked"
+        /// A change was made that goes back unless it is confirmed.
+        case checkpointCreated = "checkpoint.created"
+        case checkpointConfirmed = "checkpoint.confirmed"
+        case checkpointReverted = "checkpoint.reverted"
 
         /// Whether the set of tunnels, or a definition in it, is another one since.
         var changesSet: Bool {

@@ -66,14 +66,14 @@ extension TunnelRoute {
 
 extension HeaderField {
     /// NULL where inherited.
-    fileprivate var column: UInt8? {
+    var column: UInt8? {
         switch self {
         case .inherit: nil
         case .fixed(let value): value
         }
     }
 
-    fileprivate init(column: UInt8?) {
+    init(column: UInt8?) {
         self = column.map(HeaderField.fixed) ?? .inherit
     }
 }

@@ -1,3 +1,4 @@
+internal import Echo
 internal import Foundation
 internal import HTTPServer
 internal import KernelDataPlane
@@ -36,7 +37,8 @@ struct Daemon {
             let monitor = try KernelMonitor(watch: watch, filters: settings.dataPlane != .kernel)
             let carrying = try DataPlanes.open(settings.dataPlane, changes: changes, watch: watch, logger: logger)
             let (kind, counters, standIn) = (carrying.plane.kind, carrying.counters, carrying.standIn)
-            let reconciler = Reconciler(store: store, plane: carrying.plane, logger: logger)
+            let reconciler = Reconciler(
+                store: store, plane: carrying.plane, prober: .echoes(logger: logger), logger: logger)
             let reader = try KernelReader()
             let sampler = Sampler(source: counters, directory: reconciler.directory)
             let statistics = StatisticsSource()
@@ -153,5 +155,18 @@ struct Daemon {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
+    }
+}
+
+extension Prober {
+    /// Asks with ICMP echoes, one each second.
+    fileprivate static func echoes(logger: Logger) -> Prober {
+        var prober = Prober { question, answered in
+            let question = Echo.Question(question.address, through: question.link.text, from: question.source)
+            let echo = Echo(question, logger: logger, answered: answered)
+            return { echo.cancel() }
+        }
+        prober.obstacle = { Echo.obstacle }
+        return prober
     }
 }

@@ -12,21 +12,23 @@ import Tunnels
 /// A reconciler with its real store, a fake kernel, and time that the test moves.
 struct Daemon {
     let plane: FakeDataPlane
-    let time = ManualTime()
+    let time: ManualTime
     let store: TunnelStore
     let reconciler: Reconciler
 
     /// - Parameter host: what the kernel has when the daemon starts.
     init(
         store: TunnelStore? = nil, host: ModelHost = ModelHost(), plane: FakeDataPlane = FakeDataPlane(),
-        limits: Reconciler.Limits = .init()
+        limits: Reconciler.Limits = .init(), time: ManualTime = ManualTime(), prober: Prober = .silent
     ) async throws {
+        self.time = time
         plane.edit { $0.host = host }
         self.plane = plane
         self.store = try store ?? TunnelStore.inMemory()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         reconciler = Reconciler(
-            store: self.store, plane: plane, limits: limits.withOneSettling, timing: time.timing, logger: logger)
+            store: self.store, plane: plane, limits: limits.withOneSettling, timing: time.timing,
+            prober: prober, logger: logger)
         try await reconciler.start()
     }
 
@@ -235,6 +237,7 @@ extension WriteRefusal {
         case .items(let items): "items: \(items.map { "\($0.position ?? -1) \($0.name)" }.joined(separator: ", "))"
         case .conflicts(let conflicts): "conflicts: \(conflicts.map(\.pointer).joined(separator: ", "))"
         case .setChanged(let current): "set: \(current)"
+        case .checkpointPending: "pending"
         case .storage(let error): "storage: \(error.code)"
         case .tooManyTunnels(let limit): "too many: \(limit)"
         case .overloaded: "overloaded"

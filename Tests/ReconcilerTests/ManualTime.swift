@@ -11,6 +11,8 @@ final class ManualTime: Sendable {
 
     private struct State {
         var uptime = Duration.seconds(1000)
+        /// By how much the wall clock was set.
+        var offset = Duration.zero
         var timers: [Timer] = []
         var delays: [Duration] = []
     }
@@ -22,8 +24,13 @@ final class ManualTime: Sendable {
     var uptime: Duration { state.withLock { $0.uptime } }
 
     var now: Timestamp {
-        let since = uptime - .seconds(1000)
+        let since = state.withLock { $0.uptime + $0.offset } - .seconds(1000)
         return Timestamp(milliseconds: Self.start.milliseconds + Int64(since / .milliseconds(1)))
+    }
+
+    /// Sets the wall clock, and no other.
+    func setClock(forward: Duration) {
+        state.withLock { $0.offset += forward }
     }
 
     /// The delays of all timers that were ever set, in order.

@@ -1,4 +1,5 @@
 import HTTPServer
+import Reconciler
 import Testing
 import TunnelStore
 import Tunnels
@@ -68,6 +69,8 @@ import Tunnels
         "maxProperties: \(DefinitionLimits.labels)", "maxLength: \(DefinitionLimits.labelValueBytes)",
         "[A-Za-z0-9_./-]{1,\(DefinitionLimits.labelKeyBytes)}", "maxLength: \(DefinitionLimits.commentBytes)",
         "maxItems: \(BodyRefusal.maximumViolations)",
+        "minimum: \(Confirmation.range.lowerBound)\n          maximum: \(Confirmation.range.upperBound)",
+        "minimum: 1, maximum: \(Checkpoints.endedKept + 1), default: 50", "maxItems: \(Checkpoints.endedKept + 1)",
     ])
     func boundsAreTheCodes(text: String) {
         #expect(lines.joined(separator: "\n").contains(text))

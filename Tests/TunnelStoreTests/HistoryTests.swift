@@ -26,7 +26,7 @@ import Tunnels
             let subject: Event.Subject =
                 switch kind {
                 case .tokenCreated, .tokenRevoked: .token(id: 9)
-                case .up: .checkpoint(id: "c")
+                case .checkpointCreated, .checkpointConfirmed, .checkpointReverted: .checkpoint(id: "c")
                 case .down: .host
                 default: tunnel
                 }

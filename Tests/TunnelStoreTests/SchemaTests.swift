@@ -104,7 +104,19 @@ import Tunnels
         "INSERT INTO event (at, type, tunnel_id, tunnel_name) VALUES (1, 'x', 'y', 'z')",
         "INSERT INTO drift (tunnel_id, field, desired, observed, found_at, program) VALUES ('x', 'y', '', '', 1, 'ip')",
         "INSERT INTO drift (tunnel_id, field, desired, observed, found_at, outcome) VALUES ('x', 'y', '', '', 1, 'z')",
-        "INSERT INTO checkpoint (id, created_at, deadline, actor) VALUES ('x', 1, 2, 'y')",
+        "INSERT INTO checkpoint (id, created_at, deadline, actor, tunnels) VALUES ('x', 1, 2, 'y', 0)",
+        """
+        INSERT INTO checkpoint (id, created_at, deadline, actor, tunnels, probe_address)
+        SELECT id, 1, 2, 'y', 0, 3 FROM tunnel
+        """,
+        """
+        INSERT INTO checkpoint (id, created_at, deadline, actor, tunnels, outcome)
+        SELECT id, 1, 2, 'y', 0, 'confirmed' FROM tunnel
+        """,
+        """
+        INSERT INTO checkpoint (id, created_at, deadline, actor, tunnels, ended_by)
+        SELECT id, 1, 2, 'y', 0, 'z' FROM tunnel
+        """,
         "INSERT INTO checkpoint_tunnel (checkpoint_id, tunnel_id) VALUES ('none', 'y')",
         "INSERT INTO answer VALUES ('a', 'k', zeroblob(31), 1, 201, '[]', x'')",
         "INSERT INTO answer VALUES ('a', '', zeroblob(32), 1, 201, '[]', x'')",

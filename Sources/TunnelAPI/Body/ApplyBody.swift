@@ -1,11 +1,15 @@
+internal import Reconciler
+internal import TunnelStore
 internal import Tunnels
 
 /// What a client sends to make a set of tunnels true.
 struct ApplyBody {
     var set: TunnelSet
     var isDryRun = false
+    /// nil where the change stays.
+    var confirmation: Confirmation?
 
-    static let fields = ["tunnels", "prune", "scope", "dry_run"]
+    static let fields = ["tunnels", "prune", "scope", "dry_run", "confirm_within_seconds", "confirm_when"]
     /// As many as a host holds.
     static let maximumTunnels = 20_000
 
@@ -22,6 +26,7 @@ struct ApplyBody {
         object.read("prune", into: &isPruning, Field.boolean)
         object.read("dry_run", into: &isDryRun, Field.boolean)
         let scope = Self.scope(from: &object)
+        confirmation = Self.confirmation(from: &object)
         object.refuseUnknown(known: Self.fields)
         let items = Self.items(from: tunnels, &object)
         let definitions = items.map { $0?.definition }
@@ -81,6 +86,54 @@ struct ApplyBody {
         scope.refuseUnknown(known: ["label"])
         object.add(scope.faults)
         return label
+    }
+}
+
+// MARK: - Confirmation
+
+extension ApplyBody {
+    private static func confirmation(from object: inout ObjectReader) -> Confirmation? {
+        let range = Confirmation.range
+        let seconds: Int?? = object.optional("confirm_within_seconds") { (value) throws(FieldError) in
+            try Field.orNull(value) { (value) throws(FieldError) in
+                let text = "\(range.lowerBound) to \(range.upperBound) seconds"
+                let seconds: Int = try Field.integer(value, range: text)
+                guard range.contains(seconds) else { throw .value("give \(text).") }
+                return seconds
+            }
+        }
+        let members: [String: JSONValue]?? = object.optional("confirm_when") { (value) throws(FieldError) in
+            switch value {
+            case .null: return nil
+            case .object(let members): return members
+            default: throw .shape("give an object with answers and through; this is \(value.typeName).")
+            }
+        }
+        let probe = (members ?? nil).flatMap { self.probe(from: $0, &object) }
+        if let seconds = seconds ?? nil { return Confirmation(within: seconds, probe: probe) }
+        if probe != nil {
+            let detail = "give it with confirm_when: after so long the change goes back."
+            object.add(.value(detail), at: "/confirm_within_seconds")
+        }
+        return nil
+    }
+
+    private static func probe(
+        from members: [String: JSONValue], _ object: inout ObjectReader
+    ) -> Checkpoint.Probe? {
+        var reader = ObjectReader(members, at: "/confirm_when")
+        let address = reader.required("answers", example: "\"192.168.1.254\"") { (value) throws(FieldError) in
+            let address = try Field.endpoint(value)
+            guard !address.isThisNetwork, !address.isLoopback, !address.isMulticast, !address.isReserved else {
+                throw .value("give an address of one host at the other end; nobody answers as \(address).")
+            }
+            return address
+        }
+        let tunnel = reader.required("through", example: "\"tun_a\"", Field.name)
+        reader.refuseUnknown(known: ["answers", "through"])
+        object.add(reader.faults)
+        guard let address, let tunnel else { return nil }
+        return Checkpoint.Probe(address: address, tunnel: tunnel)
     }
 }
 

@@ -20,6 +20,8 @@ extension JSONWriter {
             writer.member("delete", counts[.delete] ?? 0)
             writer.member("keep", counts[.keep] ?? 0)
         }
+        key("checkpoint")
+        if let checkpoint = outcome.checkpoint { self.checkpoint(checkpoint) } else { null() }
         guard preference != .minimal else { return }
         array("items", outcome.items) { writer, item in
             writer.object { writer in

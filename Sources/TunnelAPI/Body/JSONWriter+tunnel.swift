@@ -70,7 +70,7 @@ extension JSONWriter {
         }
     }
 
-    private mutating func members(of problem: TunnelProblem) {
+    mutating func members(of problem: TunnelProblem) {
         let type = ProblemType(problem.code)
         member("type", type.reference)
         member("title", type.title)

@@ -11,6 +11,7 @@ extension Problem {
         case let problem as Problem: self = problem
         case let refusal as BodyRefusal: self.init(refusal)
         case let refusal as WriteRefusal: self.init(refusal)
+        case let refusal as CheckpointRefusal: self.init(refusal)
         case let problem as TunnelProblem: self.init(problem)
         case let error as StoreError: self.init(error)
         case let error as HTTPError: self.init(error)
@@ -59,6 +60,7 @@ extension Problem {
             self.init(.unmanageUnsupported, detail)
         case .taken(let what, let name, let id, let pointer):
             self.init(what, by: name, id: id, pointer: pointer)
+        case .checkpointPending(let checkpoint): self.init(pending: checkpoint)
         case .host(let problem): self.init(problem)
         case .items(let refusals): self.init(refusals)
         case .conflicts(let conflicts): self.init(conflicts)
@@ -78,6 +80,28 @@ extension Problem {
             self.init(.stopping, "tunneld is stopping; try again when it has started again.")
             headers = [Self.retryAfterASecond]
         }
+    }
+
+    init(_ refusal: CheckpointRefusal) {
+        switch refusal {
+        case .notFound:
+            self.init(.checkpointNotFound, "There is no such checkpoint; GET /v1/checkpoints lists those there are.")
+        case .ended(let checkpoint):
+            let how = checkpoint.end.map { end in
+                "\(end.outcome.rawValue) at \(end.at) by \(end.actor ?? "the \(end.outcome.ownReason)")"
+            }
+            self.init(.checkpointEnded, "The checkpoint \(checkpoint.id) was \(how ?? "ended").")
+        case .refused(let refusal): self.init(refusal)
+        }
+    }
+
+    private init(pending checkpoint: Checkpoint) {
+        let path = "/v1/checkpoints/\(checkpoint.id)"
+        self.init(
+            .checkpointPending,
+            "A change by \(checkpoint.actor) waits to be confirmed, until \(checkpoint.deadline): "
+                + "POST \(path)/confirm keeps it, POST \(path)/revert takes it back.")
+        self.checkpoint = (checkpoint.id, checkpoint.deadline)
     }
 
     private init(_ what: WriteRefusal.Taken, by name: InterfaceName, id: TunnelID, pointer: String) {

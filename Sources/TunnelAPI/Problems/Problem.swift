@@ -19,6 +19,8 @@ public struct Problem: Error, Sendable {
     public var oldestEvent: Int64?
     /// Why a link can't be adopted, each with what to do.
     public var obstacles: [Adoption.Note] = []
+    /// The one that is pending, and until when.
+    public var checkpoint: (id: CheckpointID, deadline: Timestamp)?
     public var errno: String?
     public var kernelMessage: String?
     public var headers: [Response.Header] = []
@@ -79,6 +81,10 @@ extension JSONWriter {
         if let revision = problem.currentRevision { member("current_revision", revision) }
         if let id = problem.oldestEvent { member("oldest_event", id) }
         if !problem.obstacles.isEmpty { notes("obstacles", problem.obstacles) }
+        if let checkpoint = problem.checkpoint {
+            member("checkpoint", checkpoint.id.text)
+            member("deadline", checkpoint.deadline.description)
+        }
         if let errno = problem.errno { member("errno", errno) }
         if let message = problem.kernelMessage { member("kernel_message", message) }
     }

@@ -8,7 +8,7 @@ extension ProblemType {
 
     private typealias Entry = (status: Int, title: String, explanation: String)
 
-    private var entry: Entry { requestEntry ?? resumptionEntry ?? takenEntry ?? hostEntry }
+    private var entry: Entry { requestEntry ?? resumptionEntry ?? takenEntry ?? checkpointEntry ?? hostEntry }
 
     private var requestEntry: Entry? {
         switch self {
@@ -161,6 +161,30 @@ extension ProblemType {
                 409, "A tunnel isn't in the scope",
                 "The set lists a tunnel that is there and doesn't bear the scope's label, so it may not be touched. "
                     + "Choose another name, give that tunnel the label first, or apply without a scope."
+            )
+        default: nil
+        }
+    }
+
+    private var checkpointEntry: Entry? {
+        switch self {
+        case .checkpointNotFound:
+            (
+                404, "There is no such checkpoint",
+                "GET /v1/checkpoints lists the pending one and the latest that have ended."
+            )
+        case .checkpointPending:
+            (
+                409, "A change waits to be confirmed",
+                "Until it is confirmed or reverted nothing else may change, so that what goes back is known. "
+                    + "`checkpoint` is its id, and after `deadline` it goes back by itself. POST "
+                    + "/v1/checkpoints/{id}/confirm keeps the change, POST /v1/checkpoints/{id}/revert takes it back."
+            )
+        case .checkpointEnded:
+            (
+                409, "The checkpoint has ended",
+                "It was confirmed or reverted before; the detail says when and by whom. A change that was confirmed "
+                    + "isn't taken back, and one that was reverted has to be made again."
             )
         default: nil
         }

@@ -37,6 +37,11 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case tooManyTunnels = "too-many-tunnels"
     case outOfScope = "out-of-scope"
 
+    // Checkpoints
+    case checkpointNotFound = "checkpoint-not-found"
+    case checkpointPending = "checkpoint-pending"
+    case checkpointEnded = "checkpoint-ended"
+
     // The host
     case underlayMissing = "underlay-missing"
     case routeSwallowsRemote = "route-swallows-remote"

@@ -17,7 +17,7 @@ struct PageRequest {
 
     init(_ request: Request) throws(Problem) {
         let query = try Query(request, known: ["limit", "cursor", "label", "state"])
-        if let text = try query.value("limit") { limit = try Self.limit(text) }
+        if let text = try query.value("limit") { limit = try Self.limit(text, in: Self.limits) }
         if let text = try query.value("cursor") { after = try Self.name(fromCursor: text) }
         for text in query.values("label") { labels.append(try Self.label(text)) }
         for text in query.values("state") { states.insert(try Self.state(text)) }
@@ -28,7 +28,7 @@ struct PageRequest {
         return labels.allSatisfy { view.tunnel.definition.labels[$0.key] == $0.value }
     }
 
-    static func limit(_ text: String) throws(Problem) -> Int {
+    static func limit(_ text: String, in limits: ClosedRange<Int> = limits) throws(Problem) -> Int {
         guard let limit = Int(text), limits.contains(limit), String(limit) == text else {
             throw Problem(.invalidParameter, "limit is \(limits.lowerBound) to \(limits.upperBound).")
         }

@@ -27,7 +27,8 @@ struct ApplyController: Sendable {
                 do {
                     let body = try ApplyBody(request.jsonOrYAMLBody())
                     let apply = Apply(
-                        body.set, revisions: revisions, author: request.author, isDryRun: body.isDryRun)
+                        body.set, revisions: revisions, author: request.author, isDryRun: body.isDryRun,
+                        confirmation: body.confirmation)
                     reconciler.apply(apply) { result in
                         // The answer is long too: the writer has other things to do.
                         queue.async { responder.answer(result, to: apply, request, reconciler) }
