@@ -19,8 +19,8 @@ public final class KernelMonitor: Sendable {
     }
 
     fileprivate struct State {
+        /// nil while it doesn't listen.
         var source: (any DispatchSourceRead)?
-        var isSuspended = true
         /// Whether somebody was told since it was armed.
         var hasTold = false
         var wakesLeft = 0
@@ -61,22 +61,23 @@ public final class KernelMonitor: Sendable {
         watch.onTaking { [weak self] in self?.catchUp() }
         state.withLock { state in
             state.onChange = onChange
-            let source = DispatchSource.makeReadSource(
-                fileDescriptor: ear.fileDescriptor, queue: queue)
-            source.setEventHandler { [weak self] in
-                self?.hear()
-            }
-            source.setCancelHandler { [ear] in withExtendedLifetime(ear) {} }
-            state.source = source
         }
     }
 
-    deinit {
-        state.withLock { state in
-            state.source?.cancel()
-            // A source that is suspended can't be released.
-            if state.isSuspended { state.source?.resume() }
+    /// Each time a source of its own: one that is suspended stays with libdispatch's epoll, and when events are lost
+    /// meanwhile, which is an error that can't be masked, that wakes over and over until somebody reads.
+    private func listen() -> any DispatchSourceRead {
+        let source = DispatchSource.makeReadSource(fileDescriptor: ear.fileDescriptor, queue: queue)
+        source.setEventHandler { [weak self] in
+            self?.hear()
         }
+        source.setCancelHandler { [ear] in withExtendedLifetime(ear) {} }
+        source.resume()
+        return source
+    }
+
+    deinit {
+        state.withLock { $0.source?.cancel() }
     }
 
     /// Takes in what has come, and tells of the next change. The caller looks at everything afterwards.
@@ -85,8 +86,7 @@ public final class KernelMonitor: Sendable {
             while takeIn(calls: LinkMonitor.callsPerRead) {}
             state.hasTold = false
             state.wakesLeft = Self.wakesBetweenLooks
-            if state.isSuspended { state.source?.resume() }
-            state.isSuspended = false
+            if state.source == nil, state.onChange != nil { state.source = listen() }
         }
     }
 
@@ -96,8 +96,8 @@ public final class KernelMonitor: Sendable {
         let tell = state.withLock { state in
             state.wakesLeft -= 1
             if state.wakesLeft <= 0 {
-                if !state.isSuspended { state.source?.suspend() }
-                state.isSuspended = true
+                state.source?.cancel()
+                state.source = nil
             }
             return takeIn(calls: 1) ? state.telling() : nil
         }

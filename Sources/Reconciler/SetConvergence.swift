@@ -67,7 +67,9 @@ extension Reconciler {
     }
 
     private func unreached(_ target: LinkTarget) -> TunnelProblem {
-        if let underlay = target.wanted?.definition.underlay, target.ifindex == nil { return .underlayMissing(underlay) }
+        if let underlay = target.wanted?.definition.underlay, target.ifindex == nil {
+            return .underlayMissing(underlay)
+        }
         return .unsettled(target.name)
     }
 
@@ -88,7 +90,9 @@ extension Reconciler {
         for position in unknown {
             guard let wanted = targets[position].wanted else { continue }
             let state = try plane.observe(wanted, ifindex: targets[position].ifindex ?? 0)
-            for link in state.links { links[link.ifindex] = links[link.ifindex]?.owner == nil ? link : links[link.ifindex] }
+            for link in state.links {
+                links[link.ifindex] = links[link.ifindex]?.owner == nil ? link : links[link.ifindex]
+            }
             paths.merge(state.paths) { first, _ in first }
         }
         return ObservedState(links: links.values.sorted { $0.ifindex < $1.ifindex }, paths: paths)

@@ -75,7 +75,11 @@ public func setPlan(
                 continue
             }
             let plan = TunnelPlan.delete(target.id, name: target.name, ifindex: ifindex)
-            if places.isWanted(target.former) { result.plans.append((place, plan)) } else { result.last.append((place, plan)) }
+            if places.isWanted(target.former) {
+                result.plans.append((place, plan))
+            } else {
+                result.last.append((place, plan))
+            }
             continue
         }
         do throws(TunnelProblem) {
@@ -88,7 +92,9 @@ public func setPlan(
                 changes.append((place, plan))
             }
         } catch {
-            if error.code == .underlayMissing, let underlay = wanted.definition.underlay, places.names.contains(underlay) {
+            if error.code == .underlayMissing, let underlay = wanted.definition.underlay,
+                places.names.contains(underlay)
+            {
                 result.waiting.append(place)
             } else {
                 result.refusals.append((place, error))

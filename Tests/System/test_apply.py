@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import random
 import subprocess
 import threading
@@ -87,8 +88,8 @@ def test_yaml_from_a_file(daemon, tmp_path):
 
 def test_places_are_swapped(daemon):
     """Names, endpoints, addresses and routes go round among three; a fourth isn't touched."""
-    def of(name, number, **more):
-        return tunnel(number, name=name, routes=[{"to": f"10.50.{number}.0/24"}], **more)
+    def of(name, number, route=None):
+        return tunnel(number, name=name, routes=[{"to": f"10.50.{route or number}.0/24", "metric": 0}])
 
     applied(daemon, [of("a", 1), of("b", 2), of("c", 3), of("d", 4)])
     before = {name: found["status"]["ifindex"] for name, found in daemon.tunnels().items()}
@@ -102,7 +103,7 @@ def test_places_are_swapped(daemon):
     assert sorted(actions(outcome)) == ["create", "delete", "delete", "delete", "keep"]
     assert_consistent(daemon)
     # Routes alone: no link is lost.
-    applied(daemon, [of("a", 2, routes=[{"to": "10.50.4.0/24"}]), of("e", 4, routes=[{"to": "10.50.2.0/24"}])])
+    applied(daemon, [of("a", 2, route=4), of("e", 4, route=2)])
     assert_consistent(daemon)
     assert daemon.tunnel("a")["status"]["ifindex"] == after["a"]
 
@@ -126,9 +127,8 @@ def test_a_dry_run_is_what_apply_does(daemon):
             if item["action"] == "change":
                 name = item["name"]
                 fields = [f for f in tunnel(0) if before[name][f] != after[name][f]]
-                assert item["changes"] == [
-                    {"field": f, "before": before[name][f], "after": after[name][f]} for f in fields
-                ]
+                changes = {c["field"]: (c["before"], c["after"]) for c in item["changes"]}
+                assert changes == {f: (before[name][f], after[name][f]) for f in fields}
         touched = {item["name"] for item in plan["items"] if item["action"] != "keep"}
         assert {operation["tunnel"] for operation in plan["operations"]} == touched
         assert_consistent(daemon)
@@ -147,14 +147,20 @@ def test_an_unchanged_set_writes_nothing(daemon):
 
 
 def test_a_refusal_of_the_kth_leaves_nothing(daemon):
-    """A thousand tunnels, and for each tenth of them somebody's link that has its name."""
+    """A thousand tunnels, and for each tenth of them somebody's link that has its name: as many as 20 s allow, or all
+    of them with EVERY_TENTH=1."""
     count = 1000
     tunnels = [tunnel(n) for n in range(count)]
-    others = {n for n in range(0, count, 10)}
-    daemon.host.ip("link add in_way type dummy")
+    places = list(range(0, count, 10))
+    random.Random(10).shuffle(places)
+    begin, rounds = time.monotonic(), 0
+    daemon.host.ip("link add in_way type ifb")
     kernel = daemon.host.kernel.state()
     former = "in_way"
-    for number in sorted(others):
+    for number in places:
+        if rounds >= 3 and time.monotonic() - begin > 20 and "EVERY_TENTH" not in os.environ:
+            break
+        rounds += 1
         name = tunnels[number]["name"]
         daemon.host.ip(f"link set {former} name {name}")
         former = name
@@ -163,6 +169,7 @@ def test_a_refusal_of_the_kth_leaves_nothing(daemon):
         assert daemon.rows("SELECT count(*) FROM tunnel") == [(0,)]
         assert set(daemon.host.kernel.links()) == {"lo", "underlay0", name}
     assert daemon.tunnels() == {} and daemon.rows("SELECT count(*) FROM event") == [(0,)]
+    print(f"{rounds} refused in {time.monotonic() - begin:.1f} s")
     daemon.host.ip(f"link set {former} name in_way")
     assert daemon.host.kernel.state() == kernel
     applied(daemon, tunnels)
@@ -175,12 +182,17 @@ def test_killed_in_the_middle(host, prepared):
     others = host.kernel.state()
     daemon = prepared(host).start()
     moment = random.Random(20261123)
-    sets = [[tunnel(n, variant) for n in range(150)] for variant in (0, 1)]
+    sets = [[tunnel(n, variant) for n in range(100)] for variant in (0, 1)]
     # The second set's odd ones have each other's names, so that links are made anew.
     for a, b in zip(sets[1][1::4], sets[1][3::4]):
         a["remote"], b["remote"] = b["remote"], a["remote"]
     views = [{}, *[view(daemon, tunnels) for tunnels in sets]]
-    now, took, found = 0, 0.05, {"before": 0, "after": 0}
+    now, found = 0, {"before": 0, "after": 0}
+    begin = time.monotonic()
+    applied(daemon, sets[0])
+    applied(daemon, sets[1])
+    took = time.monotonic() - begin
+    applied(daemon, [], prune=True)
     for round in range(50):
         wanted = 0 if now and round % 4 == 0 else 2 if now == 1 else 1
         client = daemon.client()
@@ -193,13 +205,11 @@ def test_killed_in_the_middle(host, prepared):
                 pass  # cut off: what the test is about
 
         asking = threading.Thread(target=ask, daemon=True)
-        begin = time.monotonic()
         asking.start()
         time.sleep(moment.random() * took)
         daemon.kill()
         asking.join(30)
         client.close()
-        took = max(0.02, min(0.3, (time.monotonic() - begin) * 1.5))
         daemon.start()
         until(lambda: kernel_view(host.kernel) == api_view(daemon), 5, "the kernel is equal to the database")
         shown = api_view(daemon)
@@ -212,9 +222,10 @@ def test_killed_in_the_middle(host, prepared):
             applied(daemon, sets[now - 1], prune=True)
             assert api_view(daemon) == views[now]
     print(found)
+    assert min(found.values()) > 3, "the moments were all too early, or too late"
     assert_consistent(daemon)
     applied(daemon, [], prune=True)
-    assert host.kernel.state() == others
+    until(lambda: host.kernel.state() == others, 5, "the kernel is as it was")
     assert daemon.rows("PRAGMA integrity_check") == [("ok",)]
 
 
@@ -225,8 +236,8 @@ def view(daemon, tunnels):
 
 def test_of_two_who_race_one_wins(daemon):
     rounds = 1000
-    sets = [[tunnel(n, variant) for n in range(3)] for variant in (1, 2)]
-    applied(daemon, [tunnel(n) for n in range(3)])
+    # What a client wants in even rounds, and in odd ones: never what anybody had.
+    sets = [[[tunnel(n, 2 * odd + client) for n in range(3)] for odd in (0, 1)] for client in (0, 1)]
     barrier = threading.Barrier(3)
     revision = daemon.get("/v1/tunnels").headers["etag"]
     answers = [None, None]
@@ -234,9 +245,9 @@ def test_of_two_who_race_one_wins(daemon):
 
     def race(client, number):
         try:
-            for _ in range(rounds):
+            for round in range(rounds):
+                body = json.dumps({"tunnels": sets[number][round % 2]}).encode()
                 barrier.wait(30)
-                body = json.dumps({"tunnels": sets[number]}).encode()
                 answers[number] = client.request("POST", "/v1/apply", body, if_match=revision)
                 barrier.wait(30)
         except Exception as fault:  # told below
@@ -249,9 +260,6 @@ def test_of_two_who_race_one_wins(daemon):
         thread.start()
     wins = [0, 0]
     for round in range(rounds):
-        # Each round begins with what neither wants.
-        body = json.dumps({"tunnels": [tunnel(n) for n in range(3)]}).encode()
-        revision = daemon.request("POST", "/v1/apply", body).headers["etag"]
         barrier.wait(30)
         barrier.wait(30)
         statuses = sorted(answer.status for answer in answers)
@@ -259,9 +267,10 @@ def test_of_two_who_race_one_wins(daemon):
         winner = 0 if answers[0].status == 200 else 1
         wins[winner] += 1
         page = daemon.get("/v1/tunnels")
-        assert page.headers["etag"] == answers[winner].headers["etag"]
+        revision = page.headers["etag"]
+        assert revision == answers[winner].headers["etag"]
         shown = [{key: found[key] for key in tunnel(0)} for found in page.json["items"]]
-        assert shown == sets[winner], f"round {round}: mixed"
+        assert shown == sets[winner][round % 2], f"round {round}: mixed"
         if round % 100 == 0:
             assert_consistent(daemon)
     for thread in threads:

@@ -62,7 +62,9 @@ import Tunnels
             let answer = try daemon.ask("POST", "/v1/apply", set(changed, Self.second, more: #""dry_run": true"#))
             #expect(answer["items.0.action"] == .string("change"))
             #expect(answer["items.0.changes.0.field"] == .string("addresses"))
-            #expect(answer["items.0.changes.1"] == .object(["field": .string("mtu"), "before": .null, "after": .integer(1400)]))
+            #expect(
+                answer["items.0.changes.1"]
+                    == .object(["field": .string("mtu"), "before": .null, "after": .integer(1400)]))
             #expect(answer["items.0.changes.2.field"] == .string("comment"))
             #expect(answer["items.0.changes.3"] == nil)
             #expect(answer["items.1.id"] == .null)
@@ -102,13 +104,16 @@ import Tunnels
             answer.expect(400, .invalidShape)
             let pointers = try #require(answer["errors"]).array.compactMap { $0.member("pointer") }
             #expect(
-                Set(pointers) == Set(
-                    [
-                        "/prune", "/scope/label", "/tunnels/1/remote", "/tunnels/1/addresses/0", "/tunnels/1/addresses/1",
-                        "/tunnels/2", "/tunnels/3/name", "/tunnels/3/remote", "/tunnels/3/colour", "/tunnels/0/name",
-                        "/tunnels/4/name", "/tunnels/0/remote", "/tunnels/4/remote", "/tunnels/0/addresses/0",
-                        "/tunnels/4/addresses/0",
-                    ].map { JSONValue.string($0) }))
+                Set(pointers)
+                    == Set(
+                        [
+                            "/prune", "/scope/label", "/tunnels/1/remote", "/tunnels/1/addresses/0",
+                            "/tunnels/1/addresses/1",
+                            "/tunnels/2", "/tunnels/3/name", "/tunnels/3/remote", "/tunnels/3/colour",
+                            "/tunnels/0/name",
+                            "/tunnels/4/name", "/tunnels/0/remote", "/tunnels/4/remote", "/tunnels/0/addresses/0",
+                            "/tunnels/4/addresses/0",
+                        ].map { JSONValue.string($0) }))
             #expect(try daemon.store.tunnels().isEmpty)
         }
     }

@@ -18,10 +18,13 @@ import Testing
         ("no", JSONValue.string("no")), ("yes", .string("yes")), ("off", .string("off")), ("y", .string("y")),
         ("true", .bool(true)), ("False", .bool(false)), ("null", .null), ("~", .null), ("''", .string("")),
         ("12", .integer(12)), ("+12", .integer(12)), ("-0", .integer(0)), ("0", .integer(0)), ("0o17", .integer(15)),
-        ("0x1F", .integer(31)), ("1.5", .double(1.5)), ("1.", .integer(1)), (".5", .double(0.5)), ("-.5", .double(-0.5)),
-        ("1e3", .integer(1000)), ("1.e2", .integer(100)), ("1_000", .string("1_000")), ("12:30:45", .string("12:30:45")),
+        ("0x1F", .integer(31)), ("1.5", .double(1.5)), ("1.", .integer(1)), (".5", .double(0.5)),
+        ("-.5", .double(-0.5)),
+        ("1e3", .integer(1000)), ("1.e2", .integer(100)), ("1_000", .string("1_000")),
+        ("12:30:45", .string("12:30:45")),
         ("0b11", .string("0b11")), ("0x", .string("0x")), ("172.16.1.62", .string("172.16.1.62")),
-        ("10.0.0.0/8", .string("10.0.0.0/8")), ("2026-01-01", .string("2026-01-01")), ("1e", .string("1e")), (".", .string(".")), ("'010'", .string("010")), ("\"1\"", .string("1")),
+        ("10.0.0.0/8", .string("10.0.0.0/8")), ("2026-01-01", .string("2026-01-01")), ("1e", .string("1e")),
+        (".", .string(".")), ("'010'", .string("010")), ("\"1\"", .string("1")),
         ("\"a\\nb\"", .string("a\nb")), ("R&D *x &y", .string("R&D *x &y")),
     ])
     func scalarsAreThoseOfTheCoreSchema(_ text: String, _ value: JSONValue) throws {
@@ -35,7 +38,8 @@ import Testing
     }
 
     @Test func keysAreTexts() throws {
-        #expect(try read("no: 1\n5: 2\n'true': 3") == .object(["no": .integer(1), "5": .integer(2), "true": .integer(3)]))
+        #expect(
+            try read("no: 1\n5: 2\n'true': 3") == .object(["no": .integer(1), "5": .integer(2), "true": .integer(3)]))
     }
 
     @Test func nestedFormsAreOne() throws {

@@ -72,7 +72,9 @@ import Tunnels
                 #expect(prune(observed, keeping: Set(present.map(\.id))) == [], "\(context)")
                 #expect(host.links.filter { $0.owner == nil } == foreign, "\(context)")
                 // Who was there by that name still is.
-                for tunnel in before { if let now = present.first(where: { $0.name == tunnel.name }) { #expect(now.id == tunnel.id) } }
+                for tunnel in before {
+                    if let now = present.first(where: { $0.name == tunnel.name }) { #expect(now.id == tunnel.id) }
+                }
             }
         }
     }
@@ -84,7 +86,8 @@ import Tunnels
             let first = try Self.change(to: try Self.set(&random), from: [])
             try Self.carryOut(first, on: &host, "seed \(seed)")
             let present = first.items.compactMap(\.wanted).sorted { $0.name < $1.name }
-            let links = Dictionary(uniqueKeysWithValues: host.links.compactMap { link in link.owner.map { ($0, link) } })
+            let links = Dictionary(
+                uniqueKeysWithValues: host.links.compactMap { link in link.owner.map { ($0, link) } })
             let second = try Self.change(to: try Self.set(&random), from: present)
             try Self.carryOut(second, on: &host, "seed \(seed)")
             let places = second.items.compactMap { item in
