@@ -108,3 +108,8 @@ CREATE TABLE answer (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX answer_at ON answer (at);
+
+-- Tunnels whose links we were about to change, or are still to: what differs there after a kill is our own doing.
+CREATE TABLE unfinished (
+    tunnel_id TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;

@@ -182,6 +182,11 @@ CREATE TABLE answer (
 
 CREATE INDEX answer_at ON answer (at);
 
+-- Tunnels whose links we were about to change, or are still to: what differs there after a kill is our own doing.
+CREATE TABLE unfinished (
+    tunnel_id TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- Revoked tokens stay, so that an event's token_id can be read.
 CREATE TABLE token (
     id INTEGER PRIMARY KEY,

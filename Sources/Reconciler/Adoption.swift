@@ -62,6 +62,7 @@ extension Reconciler {
                 } catch {
                     throw refusal(error, of: step)
                 }
+                try noteUnfinished(tunnel.id, in: &transaction)
                 isTaken = true
                 try handOver(.taking(found, adoption, for: tunnel.id))
             }
@@ -118,6 +119,7 @@ extension Reconciler {
         let (tunnel, step) = (current.tunnel, WriteStep(from: current, to: nil))
         guard plane.kind == .kernel else { throw .unmanageUnsupported(tunnel.name) }
         let link = try link(of: current)
+        try noteUnfinished([tunnel.id], isHandover: true)
 
         var isLoosened = false
         do throws(WriteError<WriteRefusal>) {

@@ -1,3 +1,4 @@
+internal import Synchronization
 public import TunnelStore
 public import Tunnels
 
@@ -70,8 +71,10 @@ extension Reconciler {
         if let revisions = apply.revisions, !revisions.contains(store.setRevision) {
             throw .setChanged(current: store.setRevision)
         }
+        let began = timing.uptime()
         let change = try change(to: apply.set)
         let steps = change.steps
+        counters.planMicroseconds.store(Int((timing.uptime() - began).seconds * 1e6), ordering: .relaxed)
         try refuseSwallowing(steps)
         if let confirmation = apply.confirmation { try check(confirmation, of: change) }
         if apply.isDryRun {

@@ -53,6 +53,7 @@ extension Reconciler {
             if news.hasAdopted { tunnels = managed.tunnels }
         }
         record(news.events, renewed: news.renewed)
+        strikeOutFinished()
         publishRevision()
         // What one tunnel gave up by adopting, another one may have taken.
         if plane.hasMoreToSee || news.hasAdopted { scheduleLook(after: limits.settling) }

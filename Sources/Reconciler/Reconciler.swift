@@ -42,6 +42,8 @@ public actor Reconciler {
     var unwritten = UnwrittenDrift()
     /// What the kernel told of others' changes until the last look.
     var earlierNotes: (notes: [ChangeNote], at: Duration) = ([], .zero)
+    /// Tunnels in the journal of unfinished changes.
+    var unfinished: Set<TunnelID> = []
     /// Whether the kernel was ever read.
     var hasSeenKernel = false
     /// How many there were: the next one's number.
@@ -118,6 +120,7 @@ public actor Reconciler {
             managed[tunnel.id] = Managed(tunnel: tunnel, status: status, upkeep: upkeep)
         }
         try restoreDrifts()
+        try restoreUnfinished()
         try firstLook()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }

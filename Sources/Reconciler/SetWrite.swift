@@ -16,6 +16,7 @@ extension Reconciler {
         let (targets, positions) = linkTargets(of: steps)
         var links = SetLinks(count: targets.count)
         counters.batches.increment()
+        try noteUnfinished(targets.compactMap { $0.former?.id })
         do throws(WriteError<WriteRefusal>) {
             try store.write { (transaction) throws(WriteRefusal) in
                 try record(steps, by: author, in: &transaction)

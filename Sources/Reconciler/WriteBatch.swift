@@ -54,6 +54,13 @@ extension Reconciler {
         batchTime = timing.now()
         latestID = nil
         if let pending = batch.first, pending.write.isHandover { return handOver(pending) }
+        do throws(WriteRefusal) {
+            try noteUnfinished(batch.compactMap(tunnel))
+        } catch {
+            counters.refusals.increment(by: batch.count)
+            for pending in batch { pending.completion(.failure(error)) }
+            return
+        }
         var items = batch.map { BatchItem(pending: $0) }
         // Once more without what the kernel refused; what it took isn't sent again.
         while storeAndAsk(&items) == .again {}
@@ -67,6 +74,15 @@ extension Reconciler {
         let results = items.map(publish)
         publishRevision()
         for (item, result) in zip(items, results) { item.pending.completion(result) }
+    }
+
+    /// The tunnel that a write changes; nil for one that is still to be made.
+    private func tunnel(of pending: PendingWrite) -> TunnelID? {
+        switch pending.write.change {
+        case .create, .adopt: nil
+        case .put(let definition): directory.view(.name(definition.name))?.tunnel.id
+        case .modify(let key, _), .delete(let key), .unmanage(let key): directory.view(key)?.tunnel.id
+        }
     }
 
     private enum Attempt {

@@ -54,6 +54,9 @@ extension Reconciler {
             throw refusal(error, of: step)
         }
         try supersedeDrifts(of: step.id, in: &transaction)
+        if write.isAsynchronous, let wanted = step.wanted, wanted.definition.driftPolicy != .enforce {
+            try noteUnfinished(step.id, in: &transaction)
+        }
     }
 
     func record(

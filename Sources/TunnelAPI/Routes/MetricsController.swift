@@ -21,6 +21,8 @@ struct MetricsController: Sendable {
         text.sample(fraction: sample.durationSeconds)
         text.family("tunneld_start_seconds", .gauge, "What loading the tunnels and making the kernel match took.")
         text.sample(fraction: Double(sources.reconciler.counters.startMicroseconds.load(ordering: .relaxed)) / 1e6)
+        text.family("tunneld_plan_seconds", .gauge, "What comparing the newest applied set with the tunnels took.")
+        text.sample(fraction: Double(sources.reconciler.counters.planMicroseconds.load(ordering: .relaxed)) / 1e6)
         text.family("tunneld_build_info", .gauge, "The version that runs.")
         text.sample(1, labels: [("version", sources.version)])
         return .response(
