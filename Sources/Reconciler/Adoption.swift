@@ -17,12 +17,16 @@ extension Write {
 /// time, and the link is the tunnel's or nobody's, but never gone.
 extension Reconciler {
     /// Carries out a write that takes a link over or lets one go. It is answered when all is done, also where an
-    /// asynchronous answer is preferred.
+    /// asynchronous answer is preferred. What an adopted link's tunnel is like is known after the commit, so its answer is
+    /// kept then; a retry of what was killed in between is refused, as the link is a tunnel's already.
     func handOver(_ pending: PendingWrite) {
         let result: Result<WriteOutcome, WriteRefusal> = Result { () throws(WriteRefusal) in
             try refuseWhilePending()
             switch pending.write.change {
-            case .adopt(let wish): return .created(try adopt(wish, by: pending.write.author))
+            case .adopt(let wish):
+                let outcome = WriteOutcome.created(try adopt(wish, by: pending.write.author))
+                keepAfterwards(outcome, pending.write.receipt)
+                return outcome
             case .unmanage(let key): return try unmanage(key, by: pending.write)
             case .create, .put, .modify, .delete: throw .notFound
             }
@@ -131,6 +135,11 @@ extension Reconciler {
                     throw refusal(error, of: step)
                 }
                 try supersedeDrifts(of: tunnel.id, in: &transaction)
+                do throws(StoreError) {
+                    try keep(.deleted, write.receipt, in: &transaction)
+                } catch {
+                    throw .storage(error)
+                }
                 isLoosened = true
                 if let link { try handOver(.loosening(link.ifindex)) }
             }

@@ -13,16 +13,19 @@ public struct Apply: Sendable {
     public var isDryRun: Bool
     /// How the change waits to be confirmed; nil where it stays. A dry run has no say in it.
     public var confirmation: Confirmation?
+    /// Not for a dry run, which does nothing.
+    public var receipt: Receipt<ApplyOutcome>?
 
     public init(
         _ set: TunnelSet, revisions: [Int64]? = nil, author: String, isDryRun: Bool = false,
-        confirmation: Confirmation? = nil
+        confirmation: Confirmation? = nil, receipt: Receipt<ApplyOutcome>? = nil
     ) {
         self.set = set
         self.revisions = revisions
         self.author = author
         self.isDryRun = isDryRun
         self.confirmation = confirmation
+        self.receipt = receipt
     }
 }
 
@@ -81,12 +84,18 @@ extension Reconciler {
             let plans = try plans(for: steps)
             return ApplyOutcome(revision: store.setRevision, items: change.items, plans: plans)
         }
-        guard let confirmation = apply.confirmation, !steps.isEmpty else {
-            try carryOut(steps, by: apply.author)
-            return ApplyOutcome(revision: store.setRevision, items: change.items)
+        var outcome = ApplyOutcome(revision: store.setRevision, items: change.items)
+        guard !steps.isEmpty else {
+            keepAfterwards(outcome, apply.receipt)
+            return outcome
         }
-        let checkpoint = try carryOut(steps, by: apply.author, until: confirmation)
-        return ApplyOutcome(revision: store.setRevision, items: change.items, checkpoint: checkpoint)
+        try carryOut(steps, by: apply.author, until: apply.confirmation) {
+            (checkpoint, transaction) throws(StoreError) in
+            outcome.checkpoint = checkpoint
+            outcome.revision = transaction.setRevision ?? outcome.revision
+            try keep(outcome, apply.receipt, in: &transaction)
+        }
+        return outcome
     }
 
     private func change(to set: TunnelSet) throws(WriteRefusal) -> SetChange {

@@ -14,13 +14,16 @@ public enum CheckpointRefusal: Error, Sendable {
 extension Reconciler {
     /// Confirms or reverts a checkpoint. To end it again as it has ended changes nothing. `completion` is called on the
     /// writer's thread.
+    ///
+    /// - Parameter receipt: for the transaction that ends it. Where links couldn't be brought back this is told by a look
+    ///   after that; the answer is kept then, and a retry of before finds the checkpoint reverted.
     public nonisolated func end(
-        _ id: CheckpointID, _ outcome: Checkpoint.Outcome, author: String,
+        _ id: CheckpointID, _ outcome: Checkpoint.Outcome, author: String, receipt: Receipt<Checkpoint>? = nil,
         completion: @escaping @Sendable (Result<Checkpoint, CheckpointRefusal>) -> Void
     ) {
         let work = LoneWork { reconciler in
             do throws(CheckpointRefusal) {
-                completion(.success(try reconciler.end(id, outcome, by: author)))
+                completion(.success(try reconciler.end(id, outcome, by: author, receipt)))
             } catch {
                 completion(.failure(error))
             }
@@ -31,23 +34,32 @@ extension Reconciler {
     }
 
     private func end(
-        _ id: CheckpointID, _ outcome: Checkpoint.Outcome, by author: String
+        _ id: CheckpointID, _ outcome: Checkpoint.Outcome, by author: String, _ receipt: Receipt<Checkpoint>?
     ) throws(CheckpointRefusal) -> Checkpoint {
         if let pending, pending.checkpoint.id == id {
-            return outcome == .confirmed ? try confirm(pending, by: author) : try revert(pending, by: author)
+            switch outcome {
+            case .confirmed: return try confirm(pending, by: author, receipt)
+            case .reverted: return try revert(pending, by: author, receipt)
+            }
         }
         guard let checkpoint = checkpoints[id] else { throw .notFound }
         guard checkpoint.end?.outcome == outcome else { throw .ended(checkpoint) }
+        keepAfterwards(checkpoint, receipt)
         return checkpoint
     }
 
     /// - Parameter author: nil for the probe.
-    func confirm(_ pending: PendingCheckpoint, by author: String?) throws(CheckpointRefusal) -> Checkpoint {
+    func confirm(
+        _ pending: PendingCheckpoint, by author: String?, _ receipt: Receipt<Checkpoint>? = nil
+    ) throws(CheckpointRefusal) -> Checkpoint {
         // The deadline has passed; its timer is on its way.
         if isOverdue(pending) { throw .ended(try revert(pending, by: nil)) }
         let checkpoint = pending.checkpoint.ended(.confirmed, at: timing.now(), by: author)
         do throws(WriteError<StoreError>) {
-            try store.write { (transaction) throws(StoreError) in try transaction.conclude(checkpoint) }
+            try store.write { (transaction) throws(StoreError) in
+                try transaction.conclude(checkpoint)
+                try keep(checkpoint, receipt, in: &transaction)
+            }
         } catch {
             throw CheckpointRefusal(error)
         }

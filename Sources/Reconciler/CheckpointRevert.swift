@@ -7,16 +7,19 @@ extension Reconciler {
     /// is the truth, and the kernel is asked again as for any tunnel that failed.
     ///
     /// - Parameter author: nil for the deadline.
-    func revert(_ pending: PendingCheckpoint, by author: String?) throws(CheckpointRefusal) -> Checkpoint {
+    func revert(
+        _ pending: PendingCheckpoint, by author: String?, _ receipt: Receipt<Checkpoint>? = nil
+    ) throws(CheckpointRefusal) -> Checkpoint {
         if isBehind { look() }
         batchTime = timing.now()
         let steps = try stepsBack(of: pending.checkpoint)
         let checkpoint = pending.checkpoint.ended(.reverted, at: batchTime, by: author)
-        if steps.isEmpty || pending.hasFailed { return try revertStoredFirst(checkpoint, steps) }
+        if steps.isEmpty || pending.hasFailed { return try revertStoredFirst(checkpoint, steps, receipt) }
         for step in steps { expect(step) }
         do throws(WriteRefusal) {
             try carryOut(steps.map(\.item), by: author) { (transaction) throws(StoreError) in
                 try transaction.conclude(checkpoint)
+                try keep(checkpoint, receipt, in: &transaction)
             }
             conclude(checkpoint)
             return checkpoint
@@ -26,16 +29,18 @@ extension Reconciler {
                 self.pending?.hasFailed = true
                 throw .refused(error)
             }
-            return try revertStoredFirst(checkpoint, steps)
+            return try revertStoredFirst(checkpoint, steps, receipt)
         }
     }
 
     private func revertStoredFirst(
-        _ checkpoint: Checkpoint, _ steps: [StepBack]
+        _ checkpoint: Checkpoint, _ steps: [StepBack], _ receipt: Receipt<Checkpoint>?
     ) throws(CheckpointRefusal) -> Checkpoint {
         try revertStored(checkpoint, steps)
         look()
-        return noteFailures(of: checkpoint, steps)
+        let ended = noteFailures(of: checkpoint, steps)
+        keepAfterwards(ended, receipt)
+        return ended
     }
 }
 

@@ -1,8 +1,12 @@
 internal import Logging
-internal import TunnelStore
-internal import Tunnels
+public import TunnelStore
+public import Tunnels
 
-/// Answers that are kept with the writes that they are to (`Write.receipt`).
+/// Makes what is kept of an answer, so that a retry gets it again. Called in the transaction that does what is asked for,
+/// before the commit, and again where part of it is taken back and tried anew; not for a refusal, which leaves nothing.
+public typealias Receipt<Outcome> = @Sendable (Outcome, _ at: Timestamp) -> KeptAnswer
+
+/// Answers that are kept with the writes that they are to.
 extension Reconciler {
     /// Keeps the answers to what is done, in the transaction that does it.
     func keepAnswers(to items: [BatchItem], in transaction: inout Transaction) {
@@ -11,6 +15,26 @@ extension Reconciler {
             hasKeptAnswers = true
             // A failure stays with the transaction, which doesn't commit then.
             try? transaction.keep(receipt(outcome, batchTime))
+        }
+    }
+
+    /// Keeps the answer to what the transaction does.
+    func keep<Outcome>(
+        _ outcome: Outcome, _ receipt: Receipt<Outcome>?, in transaction: inout Transaction
+    ) throws(StoreError) {
+        guard let receipt else { return }
+        hasKeptAnswers = true
+        try transaction.keep(receipt(outcome, timing.now()))
+    }
+
+    /// Keeps the answer to what is done already. Where the daemon is killed in between, or the database refuses, a retry
+    /// finds it done and is judged by that.
+    func keepAfterwards<Outcome>(_ outcome: Outcome, _ receipt: Receipt<Outcome>?) {
+        guard let receipt else { return }
+        do throws(WriteError<StoreError>) {
+            try store.write { (transaction) throws(StoreError) in try keep(outcome, receipt, in: &transaction) }
+        } catch {
+            logger.error("answer not kept", metadata: ["error": "\(error)"])
         }
     }
 

@@ -48,10 +48,16 @@ extension Reconciler {
         if let obstacle = prober.obstacle() { throw .invalid([Violation("/confirm_when", obstacle)]) }
     }
 
-    /// Makes all steps true or none, and keeps what there was until the change is confirmed.
+    /// Makes all steps true or none, and keeps what there was until the change is confirmed, where it is to be.
+    ///
+    /// - Parameter also: what the same transaction is to write besides.
     func carryOut(
-        _ steps: [SetChange.Item], by author: String, until confirmation: Confirmation
-    ) throws(WriteRefusal) -> Checkpoint? {
+        _ steps: [SetChange.Item], by author: String, until confirmation: Confirmation?,
+        _ also: (Checkpoint?, inout Transaction) throws(StoreError) -> Void
+    ) throws(WriteRefusal) {
+        guard let confirmation else {
+            return try carryOut(steps, by: author) { (transaction) throws(StoreError) in try also(nil, &transaction) }
+        }
         let former = steps.compactMap { step in
             if let former = step.former {
                 FormerTunnel(former, epoch: managed[former.id]?.status.epoch ?? 1)
@@ -65,9 +71,9 @@ extension Reconciler {
             let checkpoint = checkpoint(confirmation, tunnels: former.count, author: author)
             try transaction.open(checkpoint, former: former)
             made = checkpoint
+            try also(checkpoint, &transaction)
         }
         if let made { watch(made) }
-        return made
     }
 
     private func checkpoint(_ confirmation: Confirmation, tunnels: Int, author: String) -> Checkpoint {

@@ -44,14 +44,11 @@ public struct Write: Sendable {
     public var author: String
     /// `Prefer: respond-async`: answered when stored; the kernel follows.
     public var isAsynchronous: Bool
-    /// Makes what is kept of the answer in the transaction that does the write, so that a retry gets it again. Called
-    /// before the commit, and again where part of a batch is taken back; not for a refusal, which leaves nothing.
-    public typealias Receipt = @Sendable (WriteOutcome, _ at: Timestamp) -> KeptAnswer
-    public var receipt: Receipt?
+    public var receipt: Receipt<WriteOutcome>?
 
     public init(
         _ change: Change, precondition: Precondition? = nil, author: String, isAsynchronous: Bool = false,
-        receipt: Receipt? = nil
+        receipt: Receipt<WriteOutcome>? = nil
     ) {
         self.change = change
         self.precondition = precondition

@@ -95,12 +95,12 @@ public struct API: Sendable {
         let retries = Retries(history: sources.history, timing: sources.timing)
         routes =
             TunnelController(reconciler: sources.reconciler, waits: waits, retries: retries).routes
-            + ApplyController(reconciler: sources.reconciler).routes
+            + ApplyController(reconciler: sources.reconciler, retries: retries).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
             + DriftController(reconciler: sources.reconciler, drifts: sources.drifts).routes
-            + CheckpointController(reconciler: sources.reconciler).routes
+            + CheckpointController(reconciler: sources.reconciler, retries: retries).routes
             + HostController(sources).routes
-            + LinkController(sources).routes
+            + LinkController(sources, retries: retries).routes
             + EventController(history: sources.history, streams: streams).routes
             + MetricsController(sources: sources).routes
             + server.routes

@@ -10,6 +10,8 @@ public struct Transaction: ~Copyable {
     private(set) var failure: StoreError?
     /// The events of this transaction, in order.
     private(set) var recorded: [StoredEvent] = []
+    /// The revision of the set once this is committed (``TunnelStore/setRevision``); nil where it stays.
+    public var setRevision: Int64? { recorded.last(where: \.event.kind.changesSet)?.id }
 
     init(_ database: Database, path: String) {
         self.database = database

@@ -105,9 +105,7 @@ public final class TunnelStore: Sendable {
             do throws(Failure) {
                 let value = try body(&transaction)
                 if let failure = commit(transaction, on: database) { return .failure(.store(failure)) }
-                if let change = transaction.recorded.last(where: \.event.kind.changesSet)?.id {
-                    latestChange.store(change, ordering: .releasing)
-                }
+                if let change = transaction.setRevision { latestChange.store(change, ordering: .releasing) }
                 feed.deliver(transaction.recorded, database)
                 return .success(value)
             } catch {

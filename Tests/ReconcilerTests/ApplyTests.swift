@@ -394,7 +394,7 @@ extension TunnelPlan {
 
 extension TunnelStore {
     /// How many rows this connection has written (`sqlite3_total_changes`).
-    fileprivate func totalChanges() throws -> Int {
+    func totalChanges() throws -> Int {
         try Int(access { $0.totalChangesCount })
     }
 }

@@ -92,6 +92,52 @@ import Tunnels
         try daemon.expectAgreement()
     }
 
+    // MARK: - Sets and checkpoints
+
+    private func apply(_ numbers: ClosedRange<Int>, seconds: Int? = nil, digest: Int = 32) throws -> Apply {
+        let set = TunnelSet(try numbers.map { TunnelSet.Item(try definition($0)) }, isPruning: true)
+        return Apply(set, author: "test", confirmation: seconds.map { Confirmation(within: $0) }) { outcome, time in
+            KeptAnswer(
+                actor: "test", key: "k", digest: [UInt8](repeating: 1, count: digest), at: time, status: 200,
+                headers: [], body: Array("\(outcome)".utf8))
+        }
+    }
+
+    private func kept(_ daemon: Daemon) throws -> String? {
+        try daemon.store.answer(to: "k", of: "test").map { String(decoding: $0.body, as: UTF8.self) }
+    }
+
+    /// The outcome is foreseen, the revision and the checkpoint with it.
+    @Test(arguments: [nil, 60])
+    func whatIsKeptOfASetIsWhatIsAnswered(seconds: Int?) async throws {
+        let daemon = try await Daemon()
+        await daemon.write(.create(try definition(1)))
+        let outcome = try await daemon.apply(try apply(2...4, seconds: seconds)).get()
+        #expect(try kept(daemon) == "\(outcome)")
+        #expect(outcome.revision == daemon.store.setRevision)
+        #expect((outcome.checkpoint == nil) == (seconds == nil))
+    }
+
+    @Test func anUnchangedSetIsKeptButWritesNothingElse() async throws {
+        let daemon = try await Daemon()
+        await daemon.apply([try definition(1)])
+        let written = try daemon.store.totalChanges()
+        let outcome = try await daemon.apply(try apply(1...1)).get()
+        #expect(try kept(daemon) == "\(outcome)")
+        #expect(outcome.revision == 1)
+        #expect(try daemon.store.totalChanges() == written + 1)
+    }
+
+    /// What can't be kept isn't done, in the kernel neither.
+    @Test func aSetWhoseAnswerIsRefusedIsTakenBack() async throws {
+        let daemon = try await Daemon()
+        await daemon.write(.create(try definition(1)))
+        let answer = await daemon.apply(try apply(2...4, digest: 1))
+        #expect(throws: WriteRefusal.self) { try answer.get() }
+        #expect(try daemon.store.tunnels().map(\.name.text) == ["tun_1"])
+        try daemon.expectAgreement()
+    }
+
     @Test func oldOnesAndTooManyAreForgotten() async throws {
         var limits = Reconciler.Limits()
         limits.answers = 3

@@ -104,3 +104,52 @@ def test_many_send_the_same(daemon):
     assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
     problem(daemon.post({**body, "name": "t2"}, idempotency_key="the-same"), 422, "idempotency-key-reused")
     assert list(daemon.tunnels()) == ["t1"]
+
+
+def test_a_set_across_kill_9(host, prepared):
+    """A set that replaces all tunnels, killed at any moment: its retry is answered as the first was to be."""
+    daemon = prepared(host).start()
+    moment = random.Random(20261124)
+    replayed = done = 0
+    took = 0.05
+    for round in range(12):
+        tunnels = [{"name": f"s{round}_{n}", "remote": f"172.{20 + round}.0.{n + 1}"} for n in range(40)]
+        body = {"tunnels": tunnels, "prune": True}
+        client, before = daemon.client(), []
+
+        def ask(client=client, body=body, round=round, before=before):
+            try:
+                before.append(client.request("POST", "/v1/apply", body, idempotency_key=f"set{round}"))
+            except (OSError, http.client.HTTPException):
+                pass  # cut off: what the test is about
+
+        began = time.monotonic()
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        if round == 0:
+            asking.join(30)
+            took = time.monotonic() - began
+        else:
+            time.sleep(moment.random() * took * 1.5)
+        daemon.kill()
+        asking.join(30)
+        assert not asking.is_alive()
+        client.close()
+        daemon.start()
+        events = daemon.rows("SELECT count(*) FROM event WHERE type = 'created'")[0][0]
+        answer = daemon.request("POST", "/v1/apply", body, idempotency_key=f"set{round}")
+        assert answer.status == 200 and answer.json["counts"]["create"] == 40, answer
+        was_done = "idempotent-replayed" in answer.headers
+        # All of it had happened, or nothing.
+        made = daemon.rows("SELECT count(*) FROM event WHERE type = 'created'")[0][0] - events
+        assert made == (0 if was_done else 40)
+        if before:
+            assert was_done and answer.body == before[0].body
+        replayed, done = replayed + was_done, done + (not was_done)
+        again = daemon.request("POST", "/v1/apply", body, idempotency_key=f"set{round}")
+        assert again.body == answer.body and "idempotent-replayed" in again.headers
+        assert set(daemon.tunnels()) == {tunnel["name"] for tunnel in tunnels}
+    print(f"{replayed} had been done when the daemon was killed and {done} hadn't")
+    twice = daemon.rows("SELECT tunnel_name FROM event WHERE type = 'created' GROUP BY 1 HAVING count(*) > 1")
+    assert twice == []
+    assert_consistent(daemon)

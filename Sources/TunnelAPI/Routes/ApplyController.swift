@@ -6,13 +6,15 @@ internal import Tunnels
 /// `/v1/apply`: a whole set of tunnels, all or nothing.
 struct ApplyController: Sendable {
     private let reconciler: Reconciler
+    private let retries: Retries
     /// Bodies are large, so they are read one after another, on no thread of the server's.
     private let queue = DispatchQueue(label: "tunneld.apply")
 
     private static let maximumBodyBytes = 32 << 20
 
-    init(reconciler: Reconciler) {
+    init(reconciler: Reconciler, retries: Retries) {
         self.reconciler = reconciler
+        self.retries = retries
     }
 
     var routes: [Route] {
@@ -20,23 +22,45 @@ struct ApplyController: Sendable {
     }
 
     private func apply(_ request: Request) throws -> Answer {
-        _ = try Query(request)
-        let revisions = try request.setRevisions()
-        return .deferred { [reconciler, queue] responder in
-            queue.async {
-                do {
-                    let body = try ApplyBody(request.jsonOrYAMLBody())
-                    let apply = Apply(
-                        body.set, revisions: revisions, author: request.author, isDryRun: body.isDryRun,
-                        confirmation: body.confirmation)
-                    reconciler.apply(apply) { result in
-                        // The answer is long too: the writer has other things to do.
-                        queue.async { responder.answer(result, to: apply, request, reconciler) }
+        try retries.once(request) { [reconciler, queue] attempt in
+            _ = try Query(request)
+            let revisions = try request.setRevisions()
+            return .deferred { responder in
+                queue.async {
+                    do {
+                        let body = try ApplyBody(request.jsonOrYAMLBody())
+                        let respond = response(to: body, request, isKept: attempt != nil)
+                        let apply = Apply(
+                            body.set, revisions: revisions, author: request.author, isDryRun: body.isDryRun,
+                            confirmation: body.confirmation, receipt: attempt?.receipt(respond))
+                        reconciler.apply(apply) { result in
+                            // The answer is long too: the writer has other things to do.
+                            queue.async { responder.answer(result, attempt, respond) }
+                        }
+                    } catch {
+                        attempt?.end()
+                        responder.fail(error)
                     }
-                } catch {
-                    responder.fail(error)
                 }
             }
+        }
+    }
+
+    /// - Parameter isKept: whether it is made before the commit: what the tunnels are like isn't known then, and what is
+    ///   kept mustn't be as large as they all.
+    private func response(
+        to body: ApplyBody, _ request: Request, isKept: Bool
+    ) -> @Sendable (ApplyOutcome) -> Response {
+        let wish = request.preferredReturn
+        let preference = isKept && wish == .representation ? nil : wish
+        return { [isDryRun = body.isDryRun, directory = reconciler.directory] outcome in
+            var writer = JSONWriter(capacity: 256 + outcome.items.count * 160)
+            writer.object { writer in
+                writer.members(of: outcome, isDryRun: isDryRun, preference) { directory.view(.id($0)) }
+            }
+            var headers = [Response.Header.entityTag(ofSet: outcome.revision)]
+            if let preference { headers.append(.init("Preference-Applied", "return=\(preference.rawValue)")) }
+            return Response(json: writer, headers: headers)
         }
     }
 }
@@ -51,27 +75,6 @@ extension Request {
         // There always is a set.
         case nil, .any?: return nil
         case let tags?: return tags.strongRevisions
-        }
-    }
-}
-
-extension Responder {
-    fileprivate func answer(
-        _ result: Result<ApplyOutcome, WriteRefusal>, to apply: Apply, _ request: Request, _ reconciler: Reconciler
-    ) {
-        switch result {
-        case .failure(let refusal): fail(refusal)
-        case .success(let outcome):
-            let preference = request.preferredReturn
-            var writer = JSONWriter(capacity: 256 + outcome.items.count * 160)
-            writer.object { writer in
-                writer.members(of: outcome, isDryRun: apply.isDryRun, preference) { id in
-                    reconciler.directory.view(.id(id))
-                }
-            }
-            var headers = [Response.Header.entityTag(ofSet: outcome.revision)]
-            if let preference { headers.append(.init("Preference-Applied", "return=\(preference.rawValue)")) }
-            self.answer(Response(json: writer, headers: headers))
         }
     }
 }

@@ -9,9 +9,11 @@ struct CheckpointController: Sendable {
     private static let defaultLimit = 50
 
     private let reconciler: Reconciler
+    private let retries: Retries
 
-    init(reconciler: Reconciler) {
+    init(reconciler: Reconciler, retries: Retries) {
         self.reconciler = reconciler
+        self.retries = retries
     }
 
     var routes: [Route] {
@@ -40,16 +42,16 @@ struct CheckpointController: Sendable {
     }
 
     private func end(_ request: Request, _ outcome: Checkpoint.Outcome) throws -> Answer {
-        _ = try Query(request)
-        guard request.body.isEmpty else {
-            throw BodyRefusal.shape([Violation("", "leave the body out; the path says it all.")])
-        }
-        let (id, author) = (try id(request), request.author)
-        return .deferred { [reconciler] responder in
-            reconciler.end(id, outcome, author: author) { result in
-                switch result {
-                case .success(let checkpoint): responder.answer(Response(checkpoint))
-                case .failure(let refusal): responder.fail(refusal)
+        try retries.once(request) { [reconciler] attempt in
+            _ = try Query(request)
+            guard request.body.isEmpty else {
+                throw BodyRefusal.shape([Violation("", "leave the body out; the path says it all.")])
+            }
+            let (id, author) = (try id(request), request.author)
+            let respond: @Sendable (Checkpoint) -> Response = { Response($0) }
+            return .deferred { responder in
+                reconciler.end(id, outcome, author: author, receipt: attempt?.receipt(respond)) {
+                    responder.answer($0, attempt, respond)
                 }
             }
         }

@@ -5,12 +5,14 @@ internal import Tunnels
 /// `/v1/links`: the kernel's links, and how one becomes a tunnel.
 struct LinkController: Sendable {
     private let reconciler: Reconciler
+    private let retries: Retries
     private let all: RecentAnswer
     private let managed: RecentAnswer
     private let unmanaged: RecentAnswer
 
-    init(_ sources: API.Sources) {
+    init(_ sources: API.Sources, retries: Retries) {
         reconciler = sources.reconciler
+        self.retries = retries
         func list(_ isListed: @escaping @Sendable (ObservedLink) -> Bool) -> RecentAnswer {
             RecentAnswer(timing: sources.timing) { () throws(TunnelProblem) in
                 try sources.links().filter { isListed($0.link) }
@@ -40,16 +42,14 @@ struct LinkController: Sendable {
     }
 
     private func adopt(_ request: Request) throws -> Answer {
-        _ = try Query(request)
-        var wish = Write.Adopting(link: request.parameters["ifname"] ?? "")
-        if !request.body.isEmpty { try AdoptionBody.read(try request.jsonBody(types: Request.json), into: &wish) }
-        let write = Write(.adopt(wish), author: request.author)
-        return .deferred { [reconciler] responder in
-            reconciler.submit(write) { result in
-                switch result {
-                case .success(let outcome): responder.answer(Response(outcome, isAsynchronous: false))
-                case .failure(let refusal): responder.fail(refusal)
-                }
+        try retries.once(request) { [reconciler] attempt in
+            _ = try Query(request)
+            var wish = Write.Adopting(link: request.parameters["ifname"] ?? "")
+            if !request.body.isEmpty { try AdoptionBody.read(try request.jsonBody(types: Request.json), into: &wish) }
+            let respond: @Sendable (WriteOutcome) -> Response = { Response($0, isAsynchronous: false) }
+            let write = Write(.adopt(wish), author: request.author, receipt: attempt?.receipt(respond))
+            return .deferred { responder in
+                reconciler.submit(write) { responder.answer($0, attempt, respond) }
             }
         }
     }

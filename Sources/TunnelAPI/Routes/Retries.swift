@@ -27,34 +27,48 @@ final class Retries: Sendable {
     func once(_ request: Request, _ perform: @escaping @Sendable (Attempt?) throws -> Answer) throws -> Answer {
         guard let text = try request.idempotencyKey() else { return try perform(nil) }
         let key = Key(actor: request.author, key: text)
-        let digest = request.digest
-        // First this, then what is kept: an answer is kept before its request is done.
+        return .deferred { responder in
+            // Not on the server's thread: there is a digest to be made, of megabytes maybe.
+            self.queue.async {
+                do {
+                    let attempt = try self.begin(key, request.digest)
+                    try self.carryOut(attempt, for: key, responder, perform)
+                } catch {
+                    responder.fail(error)
+                }
+            }
+        }
+    }
+
+    private func begin(_ key: Key, _ digest: [UInt8]) throws -> Attempt {
         let first: [UInt8]? = running.withLock { running in
             if let first = running[key] { return first }
             running[key] = digest
             return nil
         }
         if let first { throw Problem(retryOfRunning: first == digest) }
-        let attempt = Attempt(actor: key.actor, key: key.key, digest: digest) { [weak self] in
+        return Attempt(actor: key.actor, key: key.key, digest: digest) { [weak self] in
             self?.running.withLock { _ = $0.removeValue(forKey: key) }
         }
-        return .deferred { responder in
-            self.queue.async {
-                do {
-                    if let answer = try self.keptAnswer(to: key, digest) {
-                        attempt.end()
-                        return responder.answer(answer)
-                    }
-                    switch try perform(attempt) {
-                    case .response(let response): responder.answer(response)
-                    case .prepared(let response): responder.answer(response)
-                    case .deferred(let begin): begin(responder)
-                    }
-                } catch {
-                    attempt.end()
-                    responder.fail(error)
-                }
+    }
+
+    /// To be called when the attempt has begun: an answer is kept before its request is done.
+    private func carryOut(
+        _ attempt: Attempt, for key: Key, _ responder: Responder, _ perform: (Attempt?) throws -> Answer
+    ) throws {
+        do {
+            if let answer = try keptAnswer(to: key, attempt.digest) {
+                attempt.end()
+                return responder.answer(answer)
             }
+            switch try perform(attempt) {
+            case .response(let response): responder.answer(response)
+            case .prepared(let response): responder.answer(response)
+            case .deferred(let begin): begin(responder)
+            }
+        } catch {
+            attempt.end()
+            throw error
         }
     }
 
@@ -73,7 +87,7 @@ final class Retries: Sendable {
 final class Attempt: Sendable {
     private let actor: String
     private let key: String
-    private let digest: [UInt8]
+    fileprivate let digest: [UInt8]
     /// nil when it has ended: another attempt may have the key then.
     private let onEnd: Mutex<(@Sendable () -> Void)?>
     private let response = Mutex<Response?>(nil)
@@ -87,8 +101,8 @@ final class Attempt: Sendable {
 
     deinit { end() }
 
-    /// For `Write.receipt`: has the response kept with the write.
-    func receipt(_ respond: @escaping @Sendable (WriteOutcome) -> Response) -> Write.Receipt {
+    /// Has the response kept with what it is to.
+    func receipt<Outcome>(_ respond: @escaping @Sendable (Outcome) -> Response) -> Receipt<Outcome> {
         { outcome, time in
             let response = respond(outcome)
             self.response.withLock { $0 = response }
@@ -107,6 +121,19 @@ final class Attempt: Sendable {
         }
         onEnd?()
         return response.withLock { $0 }
+    }
+}
+
+extension Responder {
+    /// Answers what became of a request, and lets its retries come.
+    func answer<Outcome, Refusal: Error>(
+        _ result: Result<Outcome, Refusal>, _ attempt: Attempt?, _ respond: (Outcome) -> Response
+    ) {
+        let kept = attempt?.end()
+        switch result {
+        case .success(let outcome): answer(kept ?? respond(outcome))
+        case .failure(let refusal): fail(refusal)
+        }
     }
 }
 

@@ -120,10 +120,15 @@ struct TunnelController: Sendable {
 
     /// A body has nothing to say.
     private func unmanage(_ request: Request) throws -> Answer {
-        _ = try Query(request)
-        guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
-        let write = Write(.unmanage(key), precondition: try request.precondition(), author: request.author)
-        return answer(to: write) { Response($0, isAsynchronous: false) }
+        try retries.once(request) { attempt in
+            _ = try Query(request)
+            guard let key = request.tunnelKey else { throw WriteRefusal.notFound }
+            let respond: @Sendable (WriteOutcome) -> Response = { Response($0, isAsynchronous: false) }
+            let write = Write(
+                .unmanage(key), precondition: try request.precondition(), author: request.author,
+                receipt: attempt?.receipt(respond))
+            return answer(to: write, attempt, respond)
+        }
     }
 
     private func write(
@@ -138,16 +143,10 @@ struct TunnelController: Sendable {
     }
 
     private func answer(
-        to write: Write, _ attempt: Attempt? = nil, _ respond: @escaping @Sendable (WriteOutcome) -> Response
+        to write: Write, _ attempt: Attempt?, _ respond: @escaping @Sendable (WriteOutcome) -> Response
     ) -> Answer {
         .deferred { [reconciler] responder in
-            reconciler.submit(write) { result in
-                let kept = attempt?.end()
-                switch result {
-                case .success(let outcome): responder.answer(kept ?? respond(outcome))
-                case .failure(let refusal): responder.fail(refusal)
-                }
-            }
+            reconciler.submit(write) { responder.answer($0, attempt, respond) }
         }
     }
 
