@@ -134,7 +134,9 @@ struct Daemon {
                 "curl -H \"Authorization: Bearer $(\(program) token create --scope write\(database))\" "
                     + "http://\(address)/v1/tunnels"
             }
-        FileHandle.standardOutput.write(Data("tunneld answers on \(address): \(command)\n".utf8))
+        // Lost where it can't be written; the other `write` traps there.
+        try? FileHandle.standardOutput.write(
+            contentsOf: Data("tunneld answers on \(address): \(command)\n".utf8))
     }
 
     /// `tunneld token` works on the database beside us: what it revokes must be refused within a second.

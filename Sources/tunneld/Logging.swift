@@ -35,6 +35,7 @@ struct JSONLogHandler: LogHandler {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard var line = try? encoder.encode(fields) else { return }
         line.append(UInt8(ascii: "\n"))
-        FileHandle.standardError.write(line)
+        // One that is lost on a full disk or a closed pipe is; the other `write` traps there.
+        try? FileHandle.standardError.write(contentsOf: line)
     }
 }

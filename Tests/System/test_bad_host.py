@@ -211,6 +211,18 @@ def test_a_damaged_database_is_left_as_it_is(written_database, damage):
     assert daemon.database.read_bytes() == before
 
 
+@pytest.mark.parametrize("output", ["/dev/full", "a closed pipe"])
+def test_a_log_that_cannot_be_written_ends_nothing(host, prepared, output):
+    """A daemon whose log stands on the disk that is full goes on, and so does one whose reader has gone."""
+    words = 'exec "$@" >/dev/full 2>&1' if output == "/dev/full" else 'exec "$@" > >(exit) 2>&1'
+    daemon = prepared(host, prefix=["bash", "-c", words, "bash"]).start()
+    daemon.create(**TUNNEL)
+    host.ip("link set tun_a mtu 1300")
+    until(lambda: daemon.get("/v1/tunnels/tun_a/drift").json["items"], 5, "drift, which is logged")
+    assert daemon.patch("tun_a", {"ttl": 9}).status == 200
+    assert daemon.stop() == 0
+
+
 def test_a_full_disk(host, prepared):
     daemon = prepared(host)
     disk = daemon.directory / "disk"

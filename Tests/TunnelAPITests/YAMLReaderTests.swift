@@ -86,6 +86,19 @@ import Testing
         #expect(refusal(bomb + "? *a8\n: 1\n? *a8\n: 2\n")?.detail.contains("aliases") == true)
     }
 
+    /// What looks like a comment before each line's anchor, line ends that only YAML knows, and a name's end.
+    @Test(arguments: ["'x #', ", "\u{2028}", "\u{85}", "\"\\\" #\", "])
+    func aliasesAreFoundWhereverTheyStand(_ before: String) {
+        var bomb = "[\(before)&a0 [x, x, x, x, x, x, x, x, x],\n"
+        for level in 1..<9 {
+            let aliases = Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ")
+            bomb += "\(before)&a\(level) [\(aliases)],\n"
+        }
+        #expect(refusal(bomb + "\(before){? *a8 : 1}]")?.detail.contains("aliases") == true)
+        #expect(refusal("[\(before)&a? [1], *a]")?.detail.contains("aliases") == true)
+        #expect(refusal("{?&a [1] : 1, b: *a}")?.detail.contains("aliases") == true)
+    }
+
     @Test(arguments: [20, 999, 100_000])
     func deepNestingIsRefused(_ depth: Int) {
         #expect(refusal(String(repeating: "[", count: depth) + String(repeating: "]", count: depth)) != nil)

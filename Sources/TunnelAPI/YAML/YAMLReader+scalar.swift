@@ -79,23 +79,18 @@ extension YAMLReader {
 
     // MARK: - Aliases
 
-    /// Refuses a text in which an alias refers to an anchor, before anything is made of it: a few lines of aliases of
-    /// aliases stand for more than any memory holds, and a library compares keys whatever they are.
+    /// Refuses a text in which an alias could refer to an anchor, before anything is made of it: a few lines of aliases
+    /// of aliases stand for more than any memory holds, and a library compares keys whatever they are.
+    ///
+    /// What only looks so, in a comment or in quotes, is refused too: to tell them apart takes the whole grammar, and
+    /// where that is got wrong a bomb comes through.
     static func refuseAliases(in bytes: [UInt8]) throws(YAMLError) {
         var anchors: Set<ArraySlice<UInt8>> = []
         var aliases: [(name: ArraySlice<UInt8>, line: Int)] = []
         var line = 1
-        var former = UInt8(ascii: "\n")
-        var isComment = false
         for (position, byte) in bytes.enumerated() {
-            defer { former = byte }
-            if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
-                if byte == UInt8(ascii: "\n") { line += 1 }
-                isComment = false
-            }
-            guard !isComment, isSeparator(former) else { continue }
             switch byte {
-            case UInt8(ascii: "#"): isComment = former != UInt8(ascii: "[") && former != UInt8(ascii: "{")
+            case UInt8(ascii: "\n"): line += 1
             case UInt8(ascii: "&"): anchors.insert(name(in: bytes, after: position))
             case UInt8(ascii: "*"):
                 let name = name(in: bytes, after: position)
@@ -104,23 +99,22 @@ extension YAMLReader {
             }
         }
         if let alias = aliases.first(where: { anchors.contains($0.name) }) {
-            throw YAMLError(line: alias.line, column: 1, detail: noAnchors)
+            let name = String(decoding: alias.name, as: UTF8.self)
+            throw YAMLError(
+                line: alias.line, column: 1,
+                detail: "\(noAnchors), and don't have both &\(name) and *\(name) in texts and comments either")
         }
     }
 
-    /// Whether a node can begin after it.
-    private static func isSeparator(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "["),
-            UInt8(ascii: "{"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "\""), UInt8(ascii: "'"):
-            true
-        default: false
-        }
-    }
-
+    /// As far as libyaml takes it for an anchor's name.
     private static func name(in bytes: [UInt8], after position: Int) -> ArraySlice<UInt8> {
         bytes[(position + 1)...].prefix { byte in
-            !isSeparator(byte) && byte != UInt8(ascii: "]") && byte != UInt8(ascii: "}")
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
         }
     }
 }
