@@ -2,13 +2,12 @@
 
 import http.client
 import json
-import os
 import random
 import subprocess
 import threading
 import time
 
-from daemon import problem
+from daemon import Daemon, problem
 from host import until
 from writers import api_view, assert_consistent, kernel_view
 
@@ -147,29 +146,26 @@ def test_an_unchanged_set_writes_nothing(daemon):
 
 
 def test_a_refusal_of_the_kth_leaves_nothing(daemon):
-    """A thousand tunnels, and for each tenth of them somebody's link that has its name: as many as 20 s allow, or all
-    of them with EVERY_TENTH=1."""
+    """A thousand tunnels, and for each tenth of them somebody's link that has its name; with programs for ten."""
     count = 1000
     tunnels = [tunnel(n) for n in range(count)]
-    places = list(range(0, count, 10))
+    places = list(range(0, count, 10 if Daemon.kind == "kernel" else 100))
     random.Random(10).shuffle(places)
-    begin, rounds = time.monotonic(), 0
+    begin = time.monotonic()
+    others = set(daemon.host.kernel.links())
     daemon.host.ip("link add in_way type ifb")
     kernel = daemon.host.kernel.state()
     former = "in_way"
     for number in places:
-        if rounds >= 3 and time.monotonic() - begin > 20 and "EVERY_TENTH" not in os.environ:
-            break
-        rounds += 1
         name = tunnels[number]["name"]
         daemon.host.ip(f"link set {former} name {name}")
         former = name
         members = problem(apply(daemon, tunnels), 409, "name-taken")
         assert [(e["pointer"], e["tunnel"]) for e in members["errors"]] == [(f"/tunnels/{number}", name)]
         assert daemon.rows("SELECT count(*) FROM tunnel") == [(0,)]
-        assert set(daemon.host.kernel.links()) == {"lo", "underlay0", name}
+        assert set(daemon.host.kernel.links()) == others | {name}
     assert daemon.tunnels() == {} and daemon.rows("SELECT count(*) FROM event") == [(0,)]
-    print(f"{rounds} refused in {time.monotonic() - begin:.1f} s")
+    print(f"{len(places)} refused in {time.monotonic() - begin:.1f} s")
     daemon.host.ip(f"link set {former} name in_way")
     assert daemon.host.kernel.state() == kernel
     applied(daemon, tunnels)
@@ -177,7 +173,8 @@ def test_a_refusal_of_the_kth_leaves_nothing(daemon):
 
 
 def test_killed_in_the_middle(host, prepared):
-    """Fifty times, in half of them while a set is changed: the state before or the state after."""
+    """In half of the rounds while a set is changed: the state before or the state after."""
+    rounds = 50 if Daemon.kind == "bpf" else 20
     host.ip("link add others0 type ifb")
     others = host.kernel.state()
     daemon = prepared(host).start()
@@ -193,7 +190,7 @@ def test_killed_in_the_middle(host, prepared):
     applied(daemon, sets[1])
     took = time.monotonic() - begin
     applied(daemon, [], prune=True)
-    for round in range(50):
+    for round in range(rounds):
         wanted = 0 if now and round % 4 == 0 else 2 if now == 1 else 1
         client = daemon.client()
         body = sets[wanted - 1] if wanted else []
@@ -222,10 +219,10 @@ def test_killed_in_the_middle(host, prepared):
             applied(daemon, sets[now - 1], prune=True)
             assert api_view(daemon) == views[now]
     print(found)
-    assert min(found.values()) > 3, "the moments were all too early, or too late"
+    assert min(found.values()) > rounds // 16, "the moments were all too early, or too late"
     assert_consistent(daemon)
     applied(daemon, [], prune=True)
-    until(lambda: host.kernel.state() == others, 5, "the kernel is as it was")
+    assert host.kernel.state() == others
     assert daemon.rows("PRAGMA integrity_check") == [("ok",)]
 
 
@@ -235,7 +232,7 @@ def view(daemon, tunnels):
 
 
 def test_of_two_who_race_one_wins(daemon):
-    rounds = 1000
+    rounds = 1000 if Daemon.kind == "bpf" else 300
     # What a client wants in even rounds, and in odd ones: never what anybody had.
     sets = [[[tunnel(n, 2 * odd + client) for n in range(3)] for odd in (0, 1)] for client in (0, 1)]
     barrier = threading.Barrier(3)

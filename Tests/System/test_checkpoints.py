@@ -4,7 +4,7 @@ import random
 import time
 
 import pytest
-from daemon import problem
+from daemon import Daemon, problem
 from ends import INNER_B, TUN_A, TUN_B
 from host import until
 from writers import assert_consistent, kernel_view
@@ -207,7 +207,7 @@ def test_killed_in_the_middle_of_a_revert(daemon):
     end(daemon, checkpoint, "revert")
     took = time.monotonic() - began
     seen = {"pending": 0, "reverted": 0}
-    for _ in range(25):
+    for _ in range(50 if Daemon.kind == "bpf" else 20):
         checkpoint = apply(daemon, new, 3600)
         client = daemon.client()
         client.connection.request("POST", f"/v1/checkpoints/{checkpoint['id']}/revert")
