@@ -36,7 +36,7 @@ def test_a_watcher_killed_over_and_over(daemon):
         writer.stopping.set()
         writer.finish()
     ids = stored_ids(daemon)
-    while stream.ids[-1] < ids[-1]:
+    while stream.ids[-1:] != ids[-1:]:
         assert curl.read(), "the stream ended"
     curl.kill()
     assert stream.ids == ids
@@ -50,6 +50,7 @@ def test_a_daemon_killed_under_its_watcher(host, prepared):
     stream = Stream()
     for round in range(5):
         curl = Curl(daemon, stream, "?after=0")
+        assert curl.read(), "the stream's beginning"
         writers = [Changes(daemon, 10 * round + number) for number in range(3)]
         for writer in writers:
             writer.start()
@@ -61,7 +62,7 @@ def test_a_daemon_killed_under_its_watcher(host, prepared):
         daemon.start()
     curl = Curl(daemon, stream)
     ids = stored_ids(daemon)
-    while stream.ids[-1] < ids[-1]:
+    while stream.ids[-1:] != ids[-1:]:
         assert curl.read(), "the stream ended"
     curl.kill()
     assert stream.ids == ids
@@ -94,10 +95,12 @@ def test_who_does_not_read_gets_all_later(daemon):
     for name in daemon.tunnels():
         assert daemon.delete(name).status == 204
     begin = time.monotonic()
-    change(daemon, 625)
-    print(f"5000 events in {time.monotonic() - begin:.1f} s")
+    # More than the ring has. Who reads nothing for 30 s is cut off, and user-mode Linux can take that long for so many.
+    each = 625 if Daemon.kind == "bpf" else 125
+    change(daemon, each)
+    print(f"{8 * each} events in {time.monotonic() - begin:.1f} s")
     ids = stored_ids(daemon, f"id > {first}")
-    assert len(ids) > 5000
+    assert len(ids) > 8 * each
     read_events(quick, stream, ids[-1])
     grown = status(daemon, "VmRSS") - before
     assert stream.ids == ids
