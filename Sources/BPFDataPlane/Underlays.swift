@@ -78,34 +78,38 @@ final class Underlays {
     }
 
     private func attach(to link: UInt32) {
-        guard let device = (try? socket.execute(.readLink(link)))?.first?.link else { return }
+        guard let device = (try? socket.execute(.readLink(link)))?.first?.link,
+            let places = try? socket.qdiscs(kind: Qdisc.clsact)
+        else { return }
         changes.add(1)
-        let madePlace = (try? socket.execute(.addClsact(to: link))) != nil
         var entry = attached[link] ?? underlay()
         entry.header_bytes = device.hasMACHeader ? UInt8(ETH_HLEN) : 0
-        if madePlace { entry.made_clsact = 1 }
+        if !places.contains(where: { $0.interface == link }) { entry.made_clsact = 1 }
         do {
-            // The map first: a program that doesn't find its link there lets all pass.
+            // The map first: a program that doesn't find its link there lets all pass. Then both in one send, which a
+            // kill doesn't part: a place without our filter would be taken for somebody else's.
             try programs.underlays.set(entry, for: link)
-            try socket.execute(programs.ingressFilter(on: link))
+            let outcomes = try socket.execute([.addClsact(to: link), programs.ingressFilter(on: link)])
+            _ = try outcomes.last?.get()
             attached[link] = entry
         } catch {
             _ = try? programs.underlays.remove(link)
         }
     }
 
-    /// The place for filters goes too, if we made it and nobody else uses it.
+    /// The place for filters goes too, and our filter with it at once, if we made it and nobody else uses it.
     private func detach(from link: UInt32) {
         changes.add(1)
-        _ = try? socket.execute(.deleteFilter(TunnelPrograms.ingressPlace(on: link)))
-        if attached[link]?.made_clsact == 1, isUnused(link) { _ = try? socket.execute(.deleteClsact(of: link)) }
+        let isLast = attached[link]?.made_clsact == 1 && isOursAlone(link)
+        _ = try? socket.execute(isLast ? .deleteClsact(of: link) : .deleteFilter(TunnelPrograms.ingressPlace(on: link)))
         _ = try? programs.underlays.remove(link)
         attached[link] = nil
     }
 
-    private func isUnused(_ link: UInt32) -> Bool {
-        [FilterParent.ingress, .egress].allSatisfy { parent in
-            (try? socket.filters(interface: link, parent: parent).isEmpty) ?? false
+    private func isOursAlone(_ link: UInt32) -> Bool {
+        let ours = TunnelPrograms.ingressPlace(on: link)
+        return [FilterParent.ingress, .egress].allSatisfy { parent in
+            (try? socket.filters(interface: link, parent: parent).allSatisfy { $0.place == ours }) ?? false
         }
     }
 }

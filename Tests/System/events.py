@@ -114,5 +114,15 @@ def change(daemon, each, clients=8):
         thread.finish()
 
 
+def change_set(daemon, count, comment):
+    """As many events by one request."""
+    tunnels = [
+        {"name": f"s{n}", "remote": f"172.18.{n // 250}.{n % 250 + 1}", "comment": comment, "labels": {"half": str(n % 2)}}
+        for n in range(count)
+    ]
+    answer = daemon.request("POST", "/v1/apply", {"tunnels": tunnels})
+    assert answer.status == 200, answer
+
+
 def stored_ids(daemon, condition="TRUE"):
     return [id for (id,) in daemon.rows(f"SELECT id FROM event WHERE {condition} ORDER BY id")]
