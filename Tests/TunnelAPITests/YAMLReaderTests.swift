@@ -99,6 +99,29 @@ import Testing
         #expect(refusal("{?&a [1] : 1, b: *a}")?.detail.contains("aliases") == true)
     }
 
+    /// Each would be compared with others, level by level.
+    @Test(arguments: [
+        "? [a]\n: b", "{? [a] : b}", "{?[a] : b}", "[[a]: b]", "{{a: b}: c}", "[? a]", "[{a: b} \t: c]", "x: [a,\n? b]",
+        "\u{2028}? [a]\n: b", "[1]\u{85}: b", "- ? a", "{a: b}: c",
+    ])
+    func aKeyIsAPlainText(_ text: String) {
+        #expect(refusal(text)?.detail.contains("a key is a plain text") == true)
+    }
+
+    @Test func deepKeysCostNothing() {
+        let nested = String(repeating: "[? ", count: 480) + "x" + String(repeating: "]", count: 480)
+        #expect(refusal("[" + Array(repeating: nested, count: 1000).joined(separator: ",") + "]") != nil)
+    }
+
+    @Test func questionsAndColonsInTexts() throws {
+        let text = #"{"comment": "why? because: 10.0.0.1:80, see http://h/?a=b", "b": [1], "c": {"d": 2}}"#
+        #expect(try YAMLReader.read(Array(text.utf8)) == JSONReader.read(Array(text.utf8)))
+    }
+
+    @Test func aLargeTextIsRefused() {
+        #expect(refusal("# " + String(repeating: "x", count: 4 << 20))?.detail.contains("4 MiB") == true)
+    }
+
     @Test(arguments: [20, 999, 100_000])
     func deepNestingIsRefused(_ depth: Int) {
         #expect(refusal(String(repeating: "[", count: depth) + String(repeating: "]", count: depth)) != nil)

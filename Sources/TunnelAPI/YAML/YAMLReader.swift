@@ -11,11 +11,18 @@ struct YAMLError: Error, Hashable {
 /// Reads YAML into the values that JSON has (YAML 1.2, core schema), so that all else is the same for both. What makes
 /// a text mean more than it shows is refused: anchors and aliases, tags, merge keys, several documents.
 struct YAMLReader {
+    /// It costs some fifty times its size in memory while it is read.
+    static let maximumBytes = 4 << 20
+
     static func read(_ bytes: [UInt8]) throws(YAMLError) -> JSONValue {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw YAMLError(detail: "this isn't valid UTF-8")
         }
+        guard bytes.count <= maximumBytes else {
+            throw YAMLError(detail: "as YAML give at most \(maximumBytes >> 20) MiB; give JSON, or several sets")
+        }
         try refuseAliases(in: bytes)
+        try refuseComplexKeys(in: bytes)
         do {
             // The parser keeps a pointer into the text, which a short one hasn't: its bytes are in the value itself.
             let text = text.utf8.count < 32 ? text + String(repeating: "\n", count: 32) : text
