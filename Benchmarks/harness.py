@@ -27,6 +27,14 @@ def values(*command):
     return {key: float(value) for key, value in (line.split() for line in output(*command).splitlines())}
 
 
+def requests_per_second(port, path, token):
+    report = output("wrk", "-t", 2, "-c", 64, "-d", "5s", "-H", f"Authorization: Bearer {token}",
+                    f"http://127.0.0.1:{port}{path}")
+    if "Non-2xx" in report or "Socket errors" in report:
+        sys.exit(report)
+    return next(float(line.split()[1]) for line in report.splitlines() if line.startswith("Requests/sec"))
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
