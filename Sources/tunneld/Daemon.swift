@@ -15,6 +15,7 @@ struct Daemon {
     private let store: TunnelStore
     private let tokens: TunnelStore
     private let reconciler: Reconciler
+    private let sampler: Sampler
     private let claim: NamespaceClaim
     private let monitor: KernelMonitor
     private let api: API
@@ -77,6 +78,7 @@ struct Daemon {
             self.store = store
             self.tokens = tokens
             self.reconciler = reconciler
+            self.sampler = sampler
             self.monitor = monitor
             self.api = api
             self.server = server
@@ -95,6 +97,7 @@ struct Daemon {
             let addresses = try bind()
             monitor.start { [reconciler] in reconciler.kernelChanged() }
             try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
+            sampler.run()
             try server.serve()
             for address in addresses { hint(at: address) }
         } catch {
@@ -109,6 +112,7 @@ struct Daemon {
         watch.cancel()
         api.stopWaiting()
         server.stop()
+        sampler.stop()
         await reconciler.stop()
         withExtendedLifetime(claim) {}
         do { try store.checkpoint() } catch { logger.warning("\(error)") }
