@@ -29,6 +29,7 @@ import Tunnels
         var counters = LinkCounters()
         (counters.rx.bytes, counters.rx.packets, counters.rx.errors, counters.rx.dropped) = (11, 12, 13, 14)
         (counters.tx.bytes, counters.tx.packets, counters.tx.errors, counters.tx.dropped) = (21, 22, 23, 24)
+        counters.carrierErrors = 25
         return counters
     }
 
@@ -49,6 +50,7 @@ import Tunnels
             for (name, value) in [
                 ("receive_bytes", 11), ("receive_packets", 12), ("receive_errors", 13), ("receive_dropped", 14),
                 ("transmit_bytes", 21), ("transmit_packets", 22), ("transmit_errors", 23), ("transmit_dropped", 24),
+                ("transmit_carrier_errors", 25),
             ] {
                 #expect(lines.contains("tunneld_tunnel_\(name)_total{\(labels)} \(value)"))
                 #expect(lines.contains("# TYPE tunneld_tunnel_\(name)_total counter"))
@@ -104,7 +106,7 @@ import Tunnels
         }
     }
 
-    /// Stored, and the kernel wasn't asked or refused: there is nothing to count, and all else is told.
+    /// Stored, and the kernel refused.
     @Test func aTunnelWithoutALink() async throws {
         try await withDaemon { daemon in
             daemon.kernel.state.withLock {
@@ -118,7 +120,10 @@ import Tunnels
             #expect(lines.contains { $0.hasPrefix(#"tunneld_tunnel_up{tunnel="tun_a","#) && $0.hasSuffix(" 0") })
             #expect(
                 lines.contains { $0.hasPrefix("tunneld_tunnel_problem{") && $0.contains(#"code="kernel-refused"} 1"#) })
-            #expect(!lines.contains { $0.hasPrefix(#"tunneld_tunnel_receive_bytes_total{tunnel="tun_a""#) })
+            #expect(
+                lines.contains {
+                    $0.hasPrefix(#"tunneld_tunnel_receive_bytes_total{tunnel="tun_a""#) && $0.hasSuffix(" 0")
+                })
             #expect(!lines.contains { $0.hasPrefix(#"tunneld_tunnel_mtu_bytes{tunnel="tun_a""#) })
             #expect(lines.contains(#"tunneld_tunnels{state="failed"} 1"#))
             #expect(lines.contains("tunneld_kernel_refusals_total 1"))
@@ -174,6 +179,20 @@ import Tunnels
                 lines(try daemon.ask("GET", "/metrics")).contains("tunneld_tunnel_receive_bytes_total{\(labels)} 11"))
             try daemon.ask("GET", "/metrics?fresh=1").expect(400, .invalidParameter)
             try daemon.ask("GET", "/metrics?name=x").expect(400, .invalidParameter)
+        }
+    }
+
+    @Test(arguments: ["Accept: text/plain", open]) func compressedForWhoTakesIt(accept: String) async throws {
+        try await withTunnel { daemon, _, _ in
+            let plain = try daemon.ask("GET", "/metrics", headers: [accept])
+            let compressed = try daemon.ask("GET", "/metrics", headers: [accept, "Accept-Encoding: gzip"])
+            #expect(compressed.headers["content-encoding"] == "gzip")
+            #expect(compressed.headers["content-type"] == plain.headers["content-type"])
+            #expect(compressed.headers["vary"] == "Accept, Accept-Encoding")
+            #expect(compressed.body.starts(with: [0x1F, 0x8B]) && compressed.body.count < plain.body.count / 3)
+            #expect(plain.headers["content-encoding"] == nil && plain.headers["vary"] == compressed.headers["vary"])
+            let refused = try daemon.ask("GET", "/metrics", headers: [accept, "Accept-Encoding: gzip;q=0"])
+            #expect(refused.body == plain.body)
         }
     }
 

@@ -66,7 +66,12 @@ struct DaemonMetrics {
             writer.sample(counts[state] ?? 0, MetricLabels(("state", state.rawValue)))
         }
         gauge("repairs_suspended", "Tunnels left alone because others keep changing them.", suspended, &writer)
-        gauge("sample_seconds", "What reading the counters of all tunnels took.", sample.durationSeconds, &writer)
+        gauge(
+            "sample_seconds", "What reading the counters of all tunnels took for this sample.", sample.durationSeconds,
+            &writer)
+        histogram(
+            "sample_duration_seconds", "What reading the counters of all tunnels took.", sources.sampler.durations,
+            &writer)
     }
 
     private func reconciler(_ writer: inout MetricsWriter) {

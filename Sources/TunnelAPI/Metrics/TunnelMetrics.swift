@@ -8,12 +8,14 @@ struct TunnelMetrics {
         let labels: MetricLabels
         /// As metrics write it.
         let createdAt: String
-        /// nil where there is no link.
-        let entry: Sample.Entry?
+        let totals: LinkCounters
+        /// Of its link, since that was made.
+        let reasons: [DropReason: UInt64]
 
-        init(_ view: TunnelView, _ entry: Sample.Entry?) {
+        init(_ view: TunnelView, _ totals: LinkCounters, _ reasons: [DropReason: UInt64]) {
             self.view = view
-            self.entry = entry
+            self.totals = totals
+            self.reasons = reasons
             labels = MetricLabels(("tunnel", view.tunnel.name.text), ("id", view.tunnel.id.text))
             createdAt = MetricsWriter.text(of: view.tunnel.createdAt)
         }
@@ -27,7 +29,8 @@ struct TunnelMetrics {
         var next = entries.next()
         rows = views.map { view in
             while let entry = next, entry.view.tunnel.name < view.tunnel.name { next = entries.next() }
-            return Row(view, next.flatMap { $0.view.tunnel.id == view.tunnel.id ? $0 : nil })
+            let entry = next.flatMap { $0.view.tunnel.id == view.tunnel.id ? $0 : nil }
+            return Row(view, entry?.totals ?? sample.totals(of: view.tunnel), entry?.reasons ?? [:])
         }
     }
 
@@ -51,13 +54,11 @@ struct TunnelMetrics {
             ("transmit_packets", "Inner packets sent.", { $0.tx.packets }),
             ("transmit_errors", "Packets that couldn't be sent.", { $0.tx.errors }),
             ("transmit_dropped", "Packets that were dropped instead of sent.", { $0.tx.dropped }),
+            ("transmit_carrier_errors", "Packets that had no way to the remote.", { $0.carrierErrors }),
         ]
         for (name, help, value) in families {
             writer.family("tunneld_tunnel_\(name)", .counter, help)
-            for row in rows {
-                guard let entry = row.entry else { continue }
-                writer.count(value(entry.counters), row.labels, since: row.createdAt)
-            }
+            for row in rows { writer.count(value(row.totals), row.labels, since: row.createdAt) }
         }
     }
 
@@ -65,9 +66,9 @@ struct TunnelMetrics {
         writer.family(
             "tunneld_tunnel_drops", .counter, "Errors and drops by their reason, since the link was made; eBPF alone.")
         for row in rows {
-            guard let entry = row.entry, !entry.reasons.isEmpty else { continue }
+            guard !row.reasons.isEmpty else { continue }
             for reason in DropReason.allCases {
-                if let count = entry.reasons[reason] {
+                if let count = row.reasons[reason] {
                     writer.sample(count, row.labels.and("reason", reason.rawValue))
                 }
             }
