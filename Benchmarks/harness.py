@@ -93,10 +93,11 @@ class Daemon:
             time.sleep(0.1)
         return sys.exit("tunneld refuses its token")
 
-    def metric(self, name):
-        """A metric without labels."""
+    def metric(self, name, of_now=True):
+        """A metric without labels; otherwise of the newest sample, which may be a second old."""
+        path = "/metrics?fresh=true" if of_now else "/metrics"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self.token()}"})
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.token()}"})
         for line in connection.getresponse().read().decode().splitlines():
             if line.startswith(f"{name} "):
                 return float(line.split()[1])

@@ -8,9 +8,10 @@ public final class KernelCounters: CounterSource {
     /// How many links there were last time, so that the table needn't grow step by step.
     private let count = Atomic(0)
 
-    public init() throws(TunnelProblem) {
+    /// - Parameter counter: counts what is asked.
+    public init(counter: ChangeCounter = ChangeCounter()) throws(TunnelProblem) {
         do throws(NetlinkError) {
-            socket = Mutex(try NetlinkSocket())
+            socket = Mutex(try NetlinkSocket(counters: counter.netlink))
         } catch {
             throw TunnelProblem(error)
         }
@@ -33,6 +34,8 @@ public final class KernelCounters: CounterSource {
         case .failure(let error): throw TunnelProblem(error)
         }
     }
+
+    public func isOurMaking(_ ifindex: Int32) -> Bool { UInt32(bitPattern: ifindex) >= KernelDataPlane.firstIndex }
 }
 
 extension Tunnels.LinkCounters {
@@ -46,5 +49,6 @@ extension Tunnels.LinkCounters {
         tx.packets = counters.txPackets
         tx.errors = counters.txErrors
         tx.dropped = counters.txDropped
+        carrierErrors = counters.txCarrierErrors
     }
 }

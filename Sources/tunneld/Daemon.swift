@@ -15,6 +15,7 @@ struct Daemon {
     private let store: TunnelStore
     private let tokens: TunnelStore
     private let reconciler: Reconciler
+    private let sampler: Sampler
     private let claim: NamespaceClaim
     private let monitor: KernelMonitor
     private let api: API
@@ -39,9 +40,10 @@ struct Daemon {
             let (kind, counters, standIn) = (carrying.plane.kind, carrying.counters, carrying.standIn)
             let reconciler = Reconciler(
                 store: store, plane: carrying.plane, prober: .echoes(logger: logger), logger: logger)
-            let reader = try KernelReader()
+            let reader = try KernelReader(counter: changes)
             let sampler = Sampler(source: counters, directory: reconciler.directory)
             let statistics = StatisticsSource()
+            let process = OwnProcess()
             let api = API(
                 API.Sources(
                     reconciler: reconciler, history: tokens, sampler: sampler, dataPlane: kind, version: Version.text,
@@ -57,7 +59,12 @@ struct Daemon {
                     drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
                         try tokens.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
                     },
-                    kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
+                    kernel: {
+                        var activity = changes.activity
+                        (activity.events, activity.overflows) = (monitor.events, monitor.overflows)
+                        return activity
+                    },
+                    store: { store.statistics }, process: { process?.figures },
                     server: { statistics.current },
                     unreadiness: {
                         reconciler.canReadKernel ? nil : "The kernel's links can't be read; the log says why."
@@ -71,6 +78,7 @@ struct Daemon {
             self.store = store
             self.tokens = tokens
             self.reconciler = reconciler
+            self.sampler = sampler
             self.monitor = monitor
             self.api = api
             self.server = server
@@ -89,6 +97,7 @@ struct Daemon {
             let addresses = try bind()
             monitor.start { [reconciler] in reconciler.kernelChanged() }
             try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
+            sampler.run()
             try server.serve()
             for address in addresses { hint(at: address) }
         } catch {
@@ -103,6 +112,7 @@ struct Daemon {
         watch.cancel()
         api.stopWaiting()
         server.stop()
+        sampler.stop()
         await reconciler.stop()
         withExtendedLifetime(claim) {}
         do { try store.checkpoint() } catch { logger.warning("\(error)") }
