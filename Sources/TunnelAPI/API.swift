@@ -108,6 +108,7 @@ public struct API: Sendable {
             + EventController(history: sources.history, streams: streams).routes
             + MetricsController(sources).routes
             + server.routes
+            + PageController().routes
         self.authorization = authorization
         self.logger = logger
     }
