@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 import yaml
 from conftest import joined_hosts, started_daemon
-from daemon import Daemon
+from daemon import Daemon, metric
 from ends import INNER_B, TUN_A, TUN_B, A, B
 from host import until
 from packets import ip
@@ -40,18 +40,18 @@ def traffic(on_a):
 
 
 @contextlib.contextmanager
-def drift(on_a):
-    """Somebody switches the tunnel off, and on again afterwards."""
+def drift(on_a, change="down", back="up"):
+    """Somebody changes the tunnel's link, and takes it back afterwards."""
 
     def state():
         return on_a.tunnel("tun_a")["status"]["state"]
 
-    on_a.host.ip("link set tun_a down")
+    on_a.host.ip(f"link set tun_a {change}")
     try:
         until(lambda: state() == "drifted", 10, "the change is found")
         yield
     finally:
-        on_a.host.ip("link set tun_a up")
+        on_a.host.ip(f"link set tun_a {back}")
         until(lambda: state() == "up", 10, "the change back is found")
 
 
@@ -89,6 +89,31 @@ def test_openmetrics_as_its_own_parser_reads_it(on_a):
     as_text = {s.name for f in text_families(exposed(on_a).body.decode()) for s in f.samples}
     as_open = {s.name for f in families.values() for s in f.samples if not s.name.endswith("_created")}
     assert as_text - as_open == set() and as_open - as_text <= {"tunneld_tunnel_problem"}
+
+
+def test_a_tunnel_that_was_changed_may_be_up(on_a):
+    def states():
+        samples = [s for f in text_families(exposed(on_a).body.decode()) for s in f.samples]
+        mine = {s.name + s.labels.get("state", ""): s.value for s in samples if s.labels.get("tunnel") == "tun_a"}
+        names = ("up", "open_drifts", "stateup", "statedrifted", "mtu_bytes")
+        return tuple(mine[f"tunneld_tunnel_{name}"] for name in names)
+
+    assert states() == (1, 0, 1, 0, 1480)
+    with drift(on_a, "mtu 1300", "mtu 1480"):
+        assert states() == (1, 1, 0, 1, 1300)
+    with drift(on_a):
+        assert states() == (0, 1, 0, 1, 1480)
+
+
+def test_counters_go_on_when_the_link_is_made_anew(on_a):
+    on_b = on_a.other
+    packets = "tunneld_tunnel_receive_packets_total"
+    (before,) = metric(on_b, packets)
+    on_b.host.ip("link delete tun_b")
+    until(lambda: metric(on_b, "tunneld_tunnel_epoch") == [2], 10, "it is made anew")
+    assert metric(on_b, packets)[0] >= before > 0
+    traffic(on_a)
+    assert metric(on_b, packets)[0] >= before + 2
 
 
 def test_compressed_it_is_the_same(on_a):
