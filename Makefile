@@ -15,6 +15,10 @@ demo: build  ## two hosts, a tunnel between them, and packets through it; with n
 	@scripts/install-dependencies demo
 	@TUNNELD=$(binary) scripts/demo
 
+playground: build  ## two hosts with traffic and faults that come and go, and the web page to look at them
+	@scripts/install-dependencies playground
+	@TUNNELD=$(binary) scripts/playground
+
 test:  ## all tests: Swift's here, the system's on a real kernel
 	@scripts/install-dependencies test
 	@scripts/test
@@ -31,4 +35,4 @@ lint:  ## check format, scripts and the API's description
 	@scripts/install-dependencies lint
 	@scripts/lint
 
-.PHONY: help build run demo test bench fmt lint
+.PHONY: help build run demo playground test bench fmt lint

@@ -51,7 +51,7 @@ let package = Package(
         .target(
             name: "TunnelAPI", dependencies: ["HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log, yams],
             // A link to the contract at the top.
-            resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
+            resources: [.embedInCode("openapi.yaml"), .embedInCode("Page")], swiftSettings: strict),
         .executableTarget(
             name: "tunneld",
             dependencies: [

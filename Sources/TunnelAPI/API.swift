@@ -104,6 +104,7 @@ public struct API: Sendable {
             + EventController(history: sources.history, streams: streams).routes
             + MetricsController(sources: sources).routes
             + server.routes
+            + PageController().routes
         self.authorization = authorization
         self.logger = logger
     }
