@@ -35,7 +35,9 @@ export function refusalBox(error, { place = () => false, onLoad = null } = {}) {
   const words = kernelWords(problem);
   if (words) content.append(words);
   if (rest.length) content.append(element('ul', {}, rest.map(item)));
-  if (words || rest.some((one) => one.errno)) content.append(element('p', {}, 'Nothing was changed: the definition and the kernel are as they were.'));
+  if (words || rest.some((one) => one.errno)) {
+    content.append(element('p', {}, 'Nothing was changed: the definition and the kernel are as they were.'));
+  }
   box.append(content);
   if (isStale && onLoad) box.append(element('button', { type: 'button', on: { click: onLoad } }, 'Load what is there now'));
   return box;
