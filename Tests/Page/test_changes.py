@@ -129,12 +129,17 @@ def test_what_the_kernel_refuses(stage, writer):
     writer.go("#/new")
     writer.fill(name="theirs", remote="172.16.4.4")
     writer.press_button("Show the plan")
+    writer.wait_for_text("a link of kind", ".notice.bad")
+    # The same between the plan and the deed.
+    writer.fill(name="later")
+    writer.press_button("Show the plan")
+    writer.wait_for("dialog[open]")
+    stage.a.host.add_somebodys_tunnel("later", "172.16.9.9")
     writer.press_button("Create it")
-    writer.wait_until(lambda: writer.browser.find(".notice.bad") or writer.fault("name"), "it is refused")
-    assert "theirs" in writer.fault("name") + writer.text(".notice.bad")
+    writer.wait_until(lambda: "later is a link of kind" in writer.fault("name") + writer.text(".notice.bad"), "it is refused")
     writer.screenshot("refused")
-    assert "theirs" not in stage.a.tunnels()
-    stage.a.host.ip("link del theirs")
+    assert list(stage.a.tunnels()) == ["tun_a"]
+    stage.a.host.ip("link del theirs", "link del later")
 
 
 def test_switch_off_and_on(stage, writer):
