@@ -77,16 +77,13 @@ def test_arrows_choose_in_the_list(stage, writer):
 
 def test_every_control_shows_its_focus(writer):
     writer.browser.run("document.activeElement.blur()")
-    seen = []
-    for _ in range(40):
+    seen = set()
+    # All the way round, over the browser's own place between the last and the first.
+    for _ in range(30):
         press(writer, "Tab")
         name = writer.focused()
-        if name == "BODY":  # between the last and the first
-            continue
-        if name in seen:
-            break
-        seen.append(name)
-        assert has_visible_focus(writer), name
+        seen.add(name)
+        assert name == "BODY" or has_visible_focus(writer), name
     for name in ("Skip to the content", "tunneld, all tunnels", "Filter tunnels", "Sign out", "Apply a set", "Tunnels"):
         assert name in seen, seen
 
