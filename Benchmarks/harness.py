@@ -27,6 +27,14 @@ def values(*command):
     return {key: float(value) for key, value in (line.split() for line in output(*command).splitlines())}
 
 
+def requests_per_second(port, path, token):
+    report = output("wrk", "-t", 2, "-c", 64, "-d", "5s", "-H", f"Authorization: Bearer {token}",
+                    f"http://127.0.0.1:{port}{path}")
+    if "Non-2xx" in report or "Socket errors" in report:
+        sys.exit(report)
+    return next(float(line.split()[1]) for line in report.splitlines() if line.startswith("Requests/sec"))
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -85,10 +93,11 @@ class Daemon:
             time.sleep(0.1)
         return sys.exit("tunneld refuses its token")
 
-    def metric(self, name):
-        """A metric without labels."""
+    def metric(self, name, of_now=True):
+        """A metric without labels; otherwise of the newest sample, which may be a second old."""
+        path = "/metrics?fresh=true" if of_now else "/metrics"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self.token()}"})
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.token()}"})
         for line in connection.getresponse().read().decode().splitlines():
             if line.startswith(f"{name} "):
                 return float(line.split()[1])

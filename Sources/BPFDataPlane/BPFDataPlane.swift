@@ -14,7 +14,7 @@ public struct BPFDataPlane {
     /// - Throws: what this host lacks, and what to do.
     public init(host: HostFiles, changes: ChangeCounter, watch: HostWatch) throws(TunnelProblem) {
         do {
-            let socket = try NetlinkSocket()
+            let socket = try NetlinkSocket(counters: changes.netlink)
             let takeover = try Takeover(socket)
             let programs = try takeover.programs()
             // What only a later start or the first tunnel would miss is missed now.
@@ -55,7 +55,7 @@ public struct BPFDataPlane {
     /// Takes away what a daemon with this data plane left on links that aren't ours, for one that has another.
     public static func removeRemains(changes: ChangeCounter) throws(TunnelProblem) {
         do throws(NetlinkError) {
-            let socket = try NetlinkSocket()
+            let socket = try NetlinkSocket(counters: changes.netlink)
             let takeover = try Takeover(socket)
             guard !takeover.underlays.isEmpty else { return }
             if let programs = try? takeover.programs(),

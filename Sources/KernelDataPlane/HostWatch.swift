@@ -8,8 +8,13 @@ public final class HostWatch: Sendable {
     private let underlay = Atomic(true)
     private let filters = Atomic(true)
     private let noting: Mutex<NoteTaking>
-    /// Takes in what the kernel has told and nobody has read yet.
-    private let catchUp = Mutex<(@Sendable () -> Void)?>(nil)
+    private let source = Mutex(Source())
+
+    /// A structure, because a closure that is the mutex's value itself gets a thunk around it with each access.
+    private struct Source {
+        /// Takes in what the kernel has told and nobody has read yet.
+        var catchUp: (@Sendable () -> Void)?
+    }
 
     public init() {
         noting = Mutex(NoteTaking())
@@ -36,13 +41,13 @@ public final class HostWatch: Sendable {
 
     /// The monitor's way to take in what waits for it.
     func onTaking(_ catchUp: @escaping @Sendable () -> Void) {
-        self.catchUp.withLock { $0 = catchUp }
+        source.withLock { $0.catchUp = catchUp }
     }
 
     /// What others changed since the last call. The kernel tells of a change before it shows it, so all that was seen
     /// until now is among it, unless too much was told.
     func takeNotes() -> [ChangeNote] {
-        catchUp.withLock { $0 }?()
+        source.withLock { $0.catchUp }?()
         return noting.withLock { $0.takeNotes() }
     }
 

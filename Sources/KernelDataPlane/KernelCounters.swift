@@ -8,9 +8,10 @@ public final class KernelCounters: CounterSource {
     /// How many links there were last time, so that the table needn't grow step by step.
     private let count = Atomic(0)
 
-    public init() throws(TunnelProblem) {
+    /// - Parameter counter: counts what is asked.
+    public init(counter: ChangeCounter = ChangeCounter()) throws(TunnelProblem) {
         do throws(NetlinkError) {
-            socket = Mutex(try NetlinkSocket())
+            socket = Mutex(try NetlinkSocket(counters: counter.netlink))
         } catch {
             throw TunnelProblem(error)
         }

@@ -50,7 +50,7 @@ public final class KernelDataPlane: DataPlane {
         self.obstacle = obstacle
         self.carrier = carrier
         do throws(NetlinkError) {
-            socket = try NetlinkSocket()
+            socket = try NetlinkSocket(counters: counters.netlink)
         } catch {
             throw TunnelProblem(error)
         }

@@ -34,9 +34,12 @@ public final class KernelMonitor: Sendable {
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "tunneld.monitor")
     private let overflowCounter = Atomic<Int>(0)
+    private let eventCounter = Atomic<Int>(0)
 
     /// How often events were lost.
     public var overflows: Int { overflowCounter.load(ordering: .relaxed) }
+    /// How many changes it was told of; those that were alike and came together count once.
+    public var events: Int { eventCounter.load(ordering: .relaxed) }
 
     private let watch: HostWatch
     /// Those of the namespace that it listens in.
@@ -114,6 +117,7 @@ public final class KernelMonitor: Sendable {
     private func takeIn(calls: Int) -> Bool {
         guard let changes = ear.monitor.withLock({ try? $0.read(calls: calls) }), !changes.isEmpty else { return false }
         watch.mark(changes, by: processes)
+        eventCounter.wrappingAdd(changes.events.count, ordering: .relaxed)
         if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
         return true
     }

@@ -7,8 +7,10 @@ public final class KernelReader: Sendable {
     private let plane: Mutex<KernelDataPlane>
 
     /// Reads the network namespace of the thread that calls.
-    public init() throws(TunnelProblem) {
-        plane = Mutex(try KernelDataPlane())
+    ///
+    /// - Parameter counter: counts what is asked.
+    public init(counter: ChangeCounter = ChangeCounter()) throws(TunnelProblem) {
+        plane = Mutex(try KernelDataPlane(counters: counter))
     }
 
     /// Those of the links that are `ipip`, with all that decides whether they can be adopted.

@@ -27,6 +27,7 @@ extension NetlinkSocket {
                 }
                 try readDump(request, &state) { (payload) throws(Malformed) in try body(&result, payload) }
                 if !state.isInterrupted { return result }
+                counters.addInterruptedDump()
             }
             throw NetlinkError(
                 operation: request.operation, code: .interrupted,
@@ -52,6 +53,7 @@ extension NetlinkSocket {
                 throw error.failure(of: request.operation)
             }
         }
+        if state.isRefused { counters.add(refusals: 1) }
         if let failure = state.failure(of: request.operation) { throw failure }
     }
 }
@@ -94,6 +96,8 @@ private struct DumpState {
         }
         isDone = true
     }
+
+    var isRefused: Bool { acknowledgement.map { $0.errno != 0 } ?? false }
 
     func failure(of operation: String) -> NetlinkError? {
         if let failure = acknowledgement?.failure(of: operation) { return failure }

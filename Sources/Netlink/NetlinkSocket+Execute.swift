@@ -46,6 +46,7 @@ extension NetlinkSocket {
             return failures.map { .failure($0) }
         }
         let lost = collect(&answers)
+        counters.add(refusals: answers.refusals)
         return zip(batch, answers.slots).map { request, slot in slot.outcome(of: request, lost: lost) }
     }
 
@@ -99,6 +100,8 @@ private struct Answers {
     let portID: UInt32
     var slots: [Slot]
     var pending: Int
+    /// How many of them the kernel refused.
+    private(set) var refusals = 0
 
     init(first: UInt32, count: Int, portID: UInt32) {
         self.first = first
@@ -115,7 +118,9 @@ private struct Answers {
         }
         switch Int32(header.nlmsg_type) {
         case NLMSG_ERROR:
-            slots[index].acknowledgement = try Acknowledgement(error: payload, flags: header.nlmsg_flags)
+            let acknowledgement = try Acknowledgement(error: payload, flags: header.nlmsg_flags)
+            if acknowledgement.errno != 0 { refusals += 1 }
+            slots[index].acknowledgement = acknowledgement
             pending -= 1
         case NLMSG_NOOP, NLMSG_DONE: break
         default:

@@ -12,6 +12,7 @@ public final class NetlinkSocket {
     static let datagramSize = 128 << 10
 
     private let transport: Transport
+    let counters: NetlinkCounters
     private var sequence: UInt32 = 0
     private var sendBuffer: [UInt8] = []
     private var lengths: [UInt32] = []
@@ -19,16 +20,21 @@ public final class NetlinkSocket {
     /// Set while answers are outstanding: a dump's closure must not ask for more, whose answers would come after.
     private var isBusy = false
 
+    /// - Parameter counters: count what it does.
     /// - Throws: `EPERM`, `EMFILE` and the like.
-    public convenience init() throws(NetlinkError) { try self.init(receiveBuffer: 32 << 20) }
+    public convenience init(counters: NetlinkCounters = NetlinkCounters()) throws(NetlinkError) {
+        try self.init(receiveBuffer: 32 << 20, counters: counters)
+    }
 
-    init(receiveBuffer: Int32) throws(NetlinkError) {
+    init(receiveBuffer: Int32, counters: NetlinkCounters = NetlinkCounters()) throws(NetlinkError) {
         transport = .kernel(try KernelSocket(receiveBuffer: receiveBuffer))
+        self.counters = counters
     }
 
     /// The seam for tests: a function from what was sent to the datagrams that come back.
     init(answering answer: @escaping ([UInt8]) -> [[UInt8]]) {
         transport = .script(Script(answer))
+        counters = NetlinkCounters()
     }
 
     /// Our address, by which `LinkMonitor` tells our own changes from those of others.
@@ -58,6 +64,7 @@ public final class NetlinkSocket {
             request.append(to: &sendBuffer, sequence: sequence, flags: flags)
         }
         try transport.send(sendBuffer)
+        counters.add(messages: requests.count)
         return first
     }
 

@@ -20,6 +20,7 @@ extension Reconciler {
     /// asynchronous answer is preferred. What an adopted link's tunnel is like is known after the commit, so its answer is
     /// kept then; a retry of what was killed in between is refused, as the link is a tunnel's already.
     func handOver(_ pending: PendingWrite) {
+        let began = timing.uptime()
         let result: Result<WriteOutcome, WriteRefusal> = Result { () throws(WriteRefusal) in
             try refuseWhilePending()
             switch pending.write.change {
@@ -31,8 +32,8 @@ extension Reconciler {
             case .create, .put, .modify, .delete: throw .notFound
             }
         }
-        counters.batches.increment()
         publishRevision()
+        counters.noteBatch(took: timing.uptime() - began)
         if case .success = result { counters.writes.increment() } else { counters.refusals.increment() }
         pending.completion(result)
     }

@@ -40,7 +40,12 @@ public final class Directory: Sendable {
     typealias Observer = @Sendable (TunnelKey, TunnelView?) -> Void
 
     private let state = Mutex(State())
-    private let observer = Mutex<Observer?>(nil)
+    /// In a structure: a closure that is the mutex's value itself gets a thunk around it with each access.
+    private struct Audience {
+        var observer: Observer?
+    }
+
+    private let audience = Mutex(Audience())
 
     init() {}
 
@@ -131,7 +136,7 @@ public final class Directory: Sendable {
             state.version += 1
             return formerNames.filter { state.byName[$0.text] == nil }
         }
-        guard let observer = observer.withLock({ $0 }) else { return }
+        guard let observer = audience.withLock({ $0.observer }) else { return }
         for name in formerNames { observer(.name(name), nil) }
         for id in publication.removed { observer(.id(id), nil) }
         for (id, view) in views {
@@ -158,7 +163,7 @@ public final class Directory: Sendable {
             state.insert(view)
             return former?.tunnel.name
         }
-        guard let observer = observer.withLock({ $0 }) else { return }
+        guard let observer = audience.withLock({ $0.observer }) else { return }
         if let formerName { observer(.name(formerName), nil) }
         observer(.name(name), view)
         observer(.id(view.tunnel.id), view)
@@ -171,13 +176,13 @@ public final class Directory: Sendable {
             if let view { state.remove(view) }
             return view
         }
-        guard let removed, let observer = observer.withLock({ $0 }) else { return }
+        guard let removed, let observer = audience.withLock({ $0.observer }) else { return }
         observer(.name(removed.tunnel.name), nil)
         observer(.id(id), nil)
     }
 
     func watch(_ observer: @escaping Observer) {
-        self.observer.withLock { $0 = observer }
+        audience.withLock { $0.observer = observer }
     }
 }
 

@@ -15,6 +15,12 @@ extension Reconciler {
     /// Reads the whole kernel, plans for every tunnel, and closes the differences as far as their policies have it. The
     /// same for a start, a change from outside, the slow tick and what was left to do.
     func look() {
+        let began = timing.uptime()
+        lookAndRepair()
+        counters.noteLook(took: timing.uptime() - began, at: canReadKernel ? timing.now() : nil)
+    }
+
+    private func lookAndRepair() {
         armMonitor()
         isBehind = false
         hasWritten = false

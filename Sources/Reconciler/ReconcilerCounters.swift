@@ -1,4 +1,5 @@
 public import Synchronization
+public import Tunnels
 
 /// What the reconciler did since the start, for metrics.
 public final class ReconcilerCounters: Sendable {
@@ -23,6 +24,34 @@ public final class ReconcilerCounters: Sendable {
     public let startMicroseconds = Atomic<Int>(0)
     /// What the newest plan of a set took: comparing it with the tunnels there are.
     public let planMicroseconds = Atomic<Int>(0)
+
+    private let times = Mutex(Times())
+
+    private struct Times {
+        var looks = Histogram.ofDurations
+        var batches = Histogram.ofDurations
+        var lastLook: Timestamp?
+    }
+
+    /// Seconds that looks took, with the repairs they made.
+    public var lookDurations: Histogram { times.withLock { $0.looks } }
+    /// Seconds that batches of writes took, from the first statement until all are published.
+    public var batchDurations: Histogram { times.withLock { $0.batches } }
+    /// When a look last ended that could read the kernel; nil if none did.
+    public var lastLook: Timestamp? { times.withLock { $0.lastLook } }
+
+    /// - Parameter time: when it ended; nil where it couldn't read the kernel.
+    func noteLook(took duration: Duration, at time: Timestamp?) {
+        times.withLock { times in
+            times.looks.add(duration)
+            if let time { times.lastLook = time }
+        }
+    }
+
+    func noteBatch(took duration: Duration) {
+        batches.increment()
+        times.withLock { $0.batches.add(duration) }
+    }
 }
 
 extension Atomic<Int> {

@@ -17,6 +17,7 @@ public final class Sampler: Sendable {
         var accounts = Accounts()
         /// The tunnels as they were at that version of the directory.
         var roster: (roster: Roster, version: Int)?
+        var durations = Histogram.ofDurations
     }
 
     let interval: Duration
@@ -41,6 +42,9 @@ public final class Sampler: Sendable {
         self.timing = timing
         ticker = SampleTicker(interval: interval, timing: timing)
     }
+
+    /// Seconds that samples took.
+    public var durations: Histogram { state.withLock { $0.durations } }
 
     /// The newest sample, or a new one if that is older than the interval, or if `isFresh` asks for counters as
     /// they are now.
@@ -88,6 +92,7 @@ public final class Sampler: Sendable {
                 durationSeconds: (timing.uptime() - takenAt).seconds, entries: entries,
                 parked: state.accounts.parked)
             state.newest = (sample, takenAt)
+            state.durations.add(sample.durationSeconds)
             if state.next == nil { state.next = reading }
             state.marks.add(reading)
             return sample

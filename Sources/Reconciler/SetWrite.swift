@@ -15,7 +15,8 @@ extension Reconciler {
         guard !steps.isEmpty else { return }
         let (targets, positions) = linkTargets(of: steps)
         var links = SetLinks(count: targets.count)
-        counters.batches.increment()
+        let began = timing.uptime()
+        defer { counters.noteBatch(took: timing.uptime() - began) }
         try noteUnfinished(targets.compactMap { $0.former?.id })
         do throws(WriteError<WriteRefusal>) {
             try store.write { (transaction) throws(WriteRefusal) in

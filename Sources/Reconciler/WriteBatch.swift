@@ -49,6 +49,7 @@ extension Reconciler {
 
     /// Stores the writes in one transaction, brings them to the kernel in one batch, commits, and answers.
     func carryOut(_ batch: [PendingWrite]) {
+        let began = timing.uptime()
         // A name or endpoints that an asynchronous write gave up may still be in the kernel.
         if isBehind, batch.contains(where: { !$0.write.isAsynchronous }) { look() }
         batchTime = timing.now()
@@ -69,10 +70,10 @@ extension Reconciler {
             items[position].unchanged = items[position].unchanged.map(bringBack)
         }
         noteLoadedModules()
-        counters.batches.increment()
         // All are published before the first is answered: who is told may ask at once.
         let results = items.map(publish)
         publishRevision()
+        counters.noteBatch(took: timing.uptime() - began)
         for (item, result) in zip(items, results) { item.pending.completion(result) }
     }
 

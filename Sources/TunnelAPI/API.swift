@@ -32,10 +32,12 @@ public struct API: Sendable {
         public var routes: @Sendable () throws(TunnelProblem) -> [ObservedRoute]
         /// The ledger of drift of one tunnel, from before a row on, the newest first; or only what is open of it.
         public var drifts: Drifts
-        /// How many changes the kernel was asked for since the start.
-        public var kernelChanges: @Sendable () -> Int
-        /// How often events of the kernel were lost.
-        public var monitorOverflows: @Sendable () -> Int
+        /// What the kernel was asked and what it told since the start.
+        public var kernel: @Sendable () -> KernelActivity
+        /// nil where the store isn't to be told of.
+        public var store: @Sendable () -> StoreStatistics?
+        /// nil where it can't be known.
+        public var process: @Sendable () -> ProcessFigures?
         /// nil until the server is made.
         public var server: @Sendable () -> ServerStatistics?
         /// Why the daemon isn't ready, for people; nil when it is.
@@ -56,8 +58,9 @@ public struct API: Sendable {
             links: @escaping @Sendable () throws(TunnelProblem) -> [HostLink],
             routes: @escaping @Sendable () throws(TunnelProblem) -> [ObservedRoute],
             drifts: @escaping Drifts,
-            kernelChanges: @escaping @Sendable () -> Int = { 0 },
-            monitorOverflows: @escaping @Sendable () -> Int = { 0 },
+            kernel: @escaping @Sendable () -> KernelActivity = { KernelActivity() },
+            store: @escaping @Sendable () -> StoreStatistics? = { nil },
+            process: @escaping @Sendable () -> ProcessFigures? = { nil },
             server: @escaping @Sendable () -> ServerStatistics? = { nil },
             unreadiness: @escaping @Sendable () -> String? = { nil }, timing: Timing = .system
         ) {
@@ -74,8 +77,9 @@ public struct API: Sendable {
             self.links = links
             self.routes = routes
             self.drifts = drifts
-            self.kernelChanges = kernelChanges
-            self.monitorOverflows = monitorOverflows
+            self.kernel = kernel
+            self.store = store
+            self.process = process
             self.server = server
             self.unreadiness = unreadiness
             self.timing = timing
@@ -107,7 +111,7 @@ public struct API: Sendable {
             + HostController(sources).routes
             + LinkController(sources, retries: retries).routes
             + EventController(history: sources.history, streams: streams).routes
-            + MetricsController(sources: sources).routes
+            + MetricsController(sources).routes
             + server.routes
             + PageController().routes
         self.authorization = authorization

@@ -22,6 +22,7 @@ public final class TunnelStore: Sendable {
     let lock: DaemonLock?
     private let latestChange = Atomic<Int64>(0)
     let feed = EventFeed()
+    private let counters = StoreCounters()
 
     /// Opens the database, makes it where it's missing, and brings it to the present schema.
     ///
@@ -88,6 +89,9 @@ public final class TunnelStore: Sendable {
         }
     }
 
+    /// What it did since it was opened, and how large the files are. Doesn't wait for who writes.
+    public var statistics: StoreStatistics { counters.statistics(ofDatabaseAt: path) }
+
     /// One transaction. It is rolled back when `body` throws, and stored durably when this returns. Other
     /// calls of the store wait meanwhile, and so do writes of other processes.
     ///
@@ -110,6 +114,7 @@ public final class TunnelStore: Sendable {
                 return .success(value)
             } catch {
                 try? database.rollback()
+                counters.noteRollback(transaction.failure)
                 return .failure(.body(error))
             }
         }
@@ -120,12 +125,16 @@ public final class TunnelStore: Sendable {
     private func commit(_ transaction: borrowing Transaction, on database: Database) -> StoreError? {
         do {
             if let failure = transaction.failure { throw failure }
+            let began = ContinuousClock.now
             try database.cachedStatement(sql: "COMMIT").execute()
+            counters.noteCommit(took: ContinuousClock.now - began)
             return nil
         } catch {
             // SQLite has done so itself after some errors; then this does nothing.
             try? database.rollback()
-            return StoreError(error, path: path)
+            let failure = StoreError(error, path: path)
+            counters.noteRollback(failure)
+            return failure
         }
     }
 }

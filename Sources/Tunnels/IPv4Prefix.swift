@@ -47,12 +47,14 @@ extension IPv4Prefix {
 
 /// The address and the length of `a.b.c.d` or `a.b.c.d/n`; nil for anything else.
 func splitPrefix(_ text: some StringProtocol) -> (IPv4Address, length: Int?)? {
-    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let address = IPv4Address(parts[0]) else { return nil }
-    guard parts.count == 2 else { return (address, nil) }
-    let digits = parts[1].utf8
+    guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+        return IPv4Address(text).map { ($0, nil) }
+    }
+    guard let address = IPv4Address(text[..<slash]) else { return nil }
+    let digits = text.utf8[slash...].dropFirst()
     guard (1...2).contains(digits.count), digits.allSatisfy({ (48...57).contains($0) }),
-        digits.count == 1 || digits.first != 48, let length = Int(parts[1]), length <= 32
+        digits.count == 1 || digits.first != 48
     else { return nil }
-    return (address, length)
+    let length = digits.reduce(0) { $0 * 10 + Int($1 - 48) }
+    return length <= 32 ? (address, length) : nil
 }

@@ -18,19 +18,16 @@ public struct InterfaceAddress: Hashable, Sendable {
 
     /// Reads either form. The prefix length must be given: a forgotten one is the commonest mistake.
     public init?(_ text: String) {
-        let words = text.split(separator: " ", omittingEmptySubsequences: false)
-        switch words.count {
-        case 1:
-            guard let (address, length) = splitPrefix(words[0]), let length else { return nil }
+        guard text.utf8.contains(UInt8(ascii: " ")) else {
+            guard let (address, length) = splitPrefix(text), let length else { return nil }
             self.init(local: address, prefixLength: length)
-        case 3:
-            guard words[1] == "peer", let local = IPv4Address(words[0]),
-                let (peer, length) = splitPrefix(words[2]), let length, peer != local
-            else { return nil }
-            self.init(local: local, peer: peer, prefixLength: length)
-        default:
-            return nil
+            return
         }
+        let words = text.split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 3, words[1] == "peer", let local = IPv4Address(words[0]),
+            let (peer, length) = splitPrefix(words[2]), let length, peer != local
+        else { return nil }
+        self.init(local: local, peer: peer, prefixLength: length)
     }
 
     /// The network that the kernel routes into the link when it gets this address.

@@ -79,23 +79,31 @@ extension TunnelDefinition {
         return found
     }
 
+    private struct Ends: Hashable {
+        let local, far: IPv4Address
+    }
+
+    private struct Place: Hashable {
+        let local: IPv4Address
+        let subnet: IPv4Prefix
+    }
+
     private func addressViolations() -> [Violation] {
         var found: [Violation] = []
         if addresses.count > DefinitionLimits.addresses {
             found.append(Violation("/addresses", "give at most \(DefinitionLimits.addresses)."))
         }
-        var seen: Set<[IPv4Address]> = []
-        var subnets: Set<String> = []
+        var seen: Set<Ends> = []
+        var subnets: Set<Place> = []
         for (position, address) in addresses.enumerated() {
-            let pointer = "/addresses/\(position)"
             // To the kernel an address is another one if its subnet is (`__inet_insert_ifa`).
-            let isNew = seen.insert([address.local, address.peer ?? address.local]).inserted
-            let isElsewhere = subnets.insert("\(address.local) in \(address.onLinkPrefix)").inserted
+            let isNew = seen.insert(Ends(local: address.local, far: address.peer ?? address.local)).inserted
+            let isElsewhere = subnets.insert(Place(local: address.local, subnet: address.onLinkPrefix)).inserted
             if !isNew || !isElsewhere {
-                found.append(Violation(pointer, "\(address.local) is in the list twice; leave one out."))
+                found.append(Violation("/addresses/\(position)", "\(address.local) is in the list twice; leave one out."))
             }
             if let reason = Self.unusableOnLink(address) {
-                found.append(Violation(pointer, "\(address) \(reason)."))
+                found.append(Violation("/addresses/\(position)", "\(address) \(reason)."))
             }
         }
         return found
@@ -170,6 +178,7 @@ extension TunnelDefinition {
 extension Violation {
     /// One reference token of a JSON pointer (RFC 6901, section 3).
     public static func escape(_ key: String) -> String {
+        guard key.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return key }
         var token = ""
         for character in key {
             switch character {

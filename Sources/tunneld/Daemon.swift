@@ -42,7 +42,7 @@ struct Daemon {
             let (kind, counters, standIn) = (carrying.plane.kind, carrying.counters, carrying.standIn)
             let reconciler = Reconciler(
                 store: store, plane: carrying.plane, prober: .echoes(logger: logger), logger: logger)
-            let reader = try KernelReader()
+            let reader = try KernelReader(counter: changes)
             let sampler = Sampler(source: counters, directory: reconciler.directory)
             // Beside the database, in a file of its own: a write of the one waits for none of the other.
             let history = RateHistory(
@@ -50,6 +50,7 @@ struct Daemon {
                 logger: logger)
             sampler.onSample { history.record($0) }
             let statistics = StatisticsSource()
+            let process = OwnProcess()
             let api = API(
                 API.Sources(
                     reconciler: reconciler, history: tokens, sampler: sampler, rates: history, dataPlane: kind,
@@ -66,7 +67,12 @@ struct Daemon {
                     drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
                         try tokens.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
                     },
-                    kernelChanges: { changes.value }, monitorOverflows: { monitor.overflows },
+                    kernel: {
+                        var activity = changes.activity
+                        (activity.events, activity.overflows) = (monitor.events, monitor.overflows)
+                        return activity
+                    },
+                    store: { store.statistics }, process: { process?.figures },
                     server: { statistics.current },
                     unreadiness: {
                         reconciler.canReadKernel ? nil : "The kernel's links can't be read; the log says why."

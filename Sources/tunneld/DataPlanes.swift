@@ -37,7 +37,7 @@ enum DataPlanes {
         try BPFDataPlane.removeRemains(changes: changes)
         return Opened(
             plane: try KernelDataPlane(host: host, counters: changes, watch: watch, obstacle: obstacle),
-            counters: try KernelCounters(), standIn: obstacle.map { .nothing(obstacle: $0) })
+            counters: try KernelCounters(counter: changes), standIn: obstacle.map { .nothing(obstacle: $0) })
     }
 
     private static func programs(

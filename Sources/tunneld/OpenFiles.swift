@@ -5,6 +5,13 @@ enum OpenFiles {
     /// Two listeners' connections, and what else there is. Most systems start a service with 1,024.
     private static let wanted: rlim_t = 8192
 
+    /// How many there may be now.
+    static var limit: Int {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return Int(clamping: limit.rlim_cur)
+    }
+
     /// Raises the limit as far as is wanted and permitted (`setrlimit(2)`).
     static func raiseLimit() {
         var limit = rlimit()

@@ -31,6 +31,8 @@ import Testing
         }
         #expect(try indexes(socket) == [1, 2, 3])
         #expect(sent.datagrams.count == 3)
+        #expect(socket.counters.interruptedDumps == 2)
+        #expect((socket.counters.messages, socket.counters.refusals) == (3, 0))
     }
 
     /// The kernel may say so only at the end.
@@ -64,6 +66,7 @@ import Testing
         #expect(throws: NetlinkError(operation: "read the statistics of all links", code: .permissionDenied)) {
             try self.indexes(refusing)
         }
+        #expect((refusing.counters.messages, refusing.counters.refusals) == (1, 1))
         let failing = NetlinkSocket { bytes in
             let request = bytes.messages[0]
             return [.statistics(1, request), .done(request, errno: ENOMEM)]

@@ -22,6 +22,7 @@ import Testing
             outcomes[0] == .failure(NetlinkError(operation: "delete link number 1", code: .permissionDenied)))
         #expect(try outcomes[1].get().link?.name == "tun_a")
         #expect(outcomes[2] == .success([]))
+        #expect((socket.counters.messages, socket.counters.refusals) == (3, 1))
     }
 
     @Test func requestsGoBackToBackWithTheirOwnNumbers() throws {

@@ -1,4 +1,5 @@
 import ModelHost
+import Synchronization
 import Testing
 import Tunnels
 
@@ -31,6 +32,20 @@ import Tunnels
         #expect(directory.view(.name(first.tunnel.name)) == nil)
         #expect(directory.view(.id(first.tunnel.id)) == nil)
         #expect(directory.views.isEmpty)
+    }
+
+    private final class Count: Sendable {
+        let value = Atomic(0)
+    }
+
+    /// The last costs what the first did: without that these would take hours.
+    @Test(.timeLimit(.minutes(1))) func publishingStaysAsCheapAsItWas() throws {
+        let directory = Directory()
+        let told = Count()
+        directory.watch { _, _ in told.value.add(1, ordering: .relaxed) }
+        let view = try view(1)
+        for _ in 0..<200_000 { directory.publish(view) }
+        #expect(told.value.load(ordering: .relaxed) == 400_000)
     }
 
     @Test func aRenamedTunnelStandsInItsNewPlace() throws {

@@ -256,8 +256,8 @@ def problem(answer, status, slug):
 
 
 def metric(daemon, name):
-    """The values of all samples of this name in /metrics."""
-    lines = daemon.get("/metrics").body.decode().splitlines()
+    """The values of all samples of this name in /metrics, as of now."""
+    lines = daemon.get("/metrics?fresh=true").body.decode().splitlines()
     values = [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
     assert values, f"there is no {name}"
     return values

@@ -50,6 +50,11 @@ final class Daemon: Sendable {
         }
     }
 
+    /// The server's statistics for the API that the server needs.
+    private final class Served: Sendable {
+        let server = Mutex<Server?>(nil)
+    }
+
     final class DatabaseVersion: Sendable {
         let number = Atomic<Int64>(0)
     }
@@ -71,6 +76,7 @@ final class Daemon: Sendable {
         (budget.memoryBytes, budget.diskBytes) = (1 << 20, 0)
         history = RateHistory(directory: reconciler.directory, path: "", budget: budget, logger: logger)
         let store = store
+        let served = Served()
         let loopback = InterfaceAddress(local: IPv4Address(127, 0, 0, 1), prefixLength: 8)
         let module = HostReport.Module(name: "ipip", state: .missing)
         let host = HostReport(
@@ -107,17 +113,32 @@ final class Daemon: Sendable {
                 drifts: { (tunnel, before, limit, isOpen) throws(StoreError) in
                     try store.drifts(of: tunnel, before: before, limit: limit, isOpen: isOpen)
                 },
-                unreadiness: { unreadiness }, timing: apiTiming),
+                kernel: { Self.activity }, store: { store.statistics }, process: { Self.figures },
+                server: { served.server.withLock { $0?.statistics } }, unreadiness: { unreadiness },
+                timing: apiTiming),
             logger: logger)
         let api = api
         server = try Server(
             router: Router(api.routes), logger: logger, authorize: { try api.authorize(&$0, $1) },
             onError: { api.response(to: $0, $1) })
+        let server = server
+        served.server.withLock { $0 = server }
         try store.deliverEvents { api.publish($0) }
         let path = "/tmp/tunneld-api-test-\(UInt64.random(in: 0 ... .max)).sock"
         unix = try server.listen(on: .unix(path: path))
         tcp = try server.listen(on: .tcp(address: "127.0.0.1", port: 0))
     }
+
+    private static var activity: KernelActivity {
+        var activity = KernelActivity()
+        (activity.changes, activity.messages, activity.refusals) = (1, 2, 3)
+        (activity.interruptedDumps, activity.events, activity.overflows) = (4, 5, 6)
+        return activity
+    }
+
+    private static let figures = ProcessFigures(
+        startedAt: Timestamp(milliseconds: 1_767_323_000_250), cpuSeconds: 1.5, residentBytes: 4096, virtualBytes: 8192,
+        openFiles: 10, maximumFiles: 1024)
 
     func stop() {
         server.stop(grace: .zero)

@@ -128,30 +128,6 @@ import Tunnels
         }
     }
 
-    @Test func metrics() async throws {
-        try await withDaemon { daemon in
-            _ = try daemon.ask("POST", "/v1/tunnels", #"{"name": "tun_a", "remote": "172.16.1.62"}"#)
-            let answer = try daemon.ask("GET", "/metrics")
-            #expect(answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
-            let lines = answer.text.split(separator: "\n")
-            #expect(lines.contains(#"tunneld_tunnel_receive_bytes_total{tunnel="tun_a"} 0"#))
-            #expect(lines.contains("# TYPE tunneld_tunnel_transmit_dropped_total counter"))
-            #expect(lines.contains(#"tunneld_tunnels{state="up"} 1"#))
-            #expect(lines.contains(#"tunneld_tunnels{state="failed"} 0"#))
-            #expect(lines.contains("tunneld_writes_total 1"))
-            #expect(lines.contains(#"tunneld_build_info{version="1.2.3"} 1"#))
-        }
-    }
-
-    @Test func metricLabelsAreEscaped() {
-        var text = MetricsText()
-        text.family("f", .gauge, "Help.")
-        text.sample(-5, labels: [("a", "x\"\\\ny"), ("b", "é")])
-        #expect(
-            String(decoding: text.bytes, as: UTF8.self)
-                == "# HELP f Help.\n# TYPE f gauge\nf{a=\"x\\\"\\\\\\ny\",b=\"é\"} -5\n")
-    }
-
     @Test func theDaemonItself() async throws {
         try await withDaemon { daemon in
             #expect(try daemon.ask("GET", "/livez").text == "ok\n")

@@ -113,6 +113,19 @@ import Tunnels
         }
     }
 
+    @Test func transactionsAndFilesAreMeasured() throws {
+        #expect(store.statistics.commits.count == 0)
+        try store.insert(try tunnel(1))
+        #expect(throws: WriteError.body(Stop())) { try store.write { (_) throws(Stop) in throw Stop() } }
+        let statistics = store.statistics
+        #expect((statistics.commits.count, statistics.rollbacks, statistics.withoutSpace) == (1, 1, 0))
+        #expect(statistics.commits.sum > 0)
+        #expect(statistics.databaseBytes.map { $0 > 0 && $0 % 4096 == 0 } == true)
+        #expect(statistics.logBytes.map { $0 > 4096 } == true)
+        let inMemory = try TunnelStore.inMemory().statistics
+        #expect(inMemory.databaseBytes == nil && inMemory.logBytes == nil)
+    }
+
     @Test func aFullDiskIsReportedAndRollsBack() throws {
         try store.insert(try tunnel(1))
         let pages = try store.queue.read { try Int.fetchOne($0, sql: "PRAGMA page_count") ?? 0 }
@@ -136,6 +149,7 @@ import Tunnels
         #expect(failure.code == .full)
         #expect(failure.message.contains("full"))
         #expect(failure.path == store.path)
+        #expect((store.statistics.rollbacks, store.statistics.withoutSpace) == (1, 1))
         #expect(try store.tunnels() == [try tunnel(1)])
         try store.execute("PRAGMA max_page_count = 1000000")
         try store.insert(try tunnel(2))

@@ -18,20 +18,20 @@ enum Field {
 
     /// Reads a whole number into whatever integer type is wanted. `range` is for the message.
     static func integer<Integer: FixedWidthInteger>(
-        _ value: JSONValue, range: String
+        _ value: JSONValue, range: @autoclosure () -> String
     ) throws(FieldError) -> Integer {
         switch value {
         case .integer(let number):
-            guard let integer = Integer(exactly: number) else { throw .value("give \(range).") }
+            guard let integer = Integer(exactly: number) else { throw .value("give \(range()).") }
             return integer
         case .double(let number):
             // Whole, but too large for any integer here.
-            if number.rounded(.towardZero) == number { throw .value("give \(range).") }
-            throw .shape("give a whole number, \(range).")
+            if number.rounded(.towardZero) == number { throw .value("give \(range()).") }
+            throw .shape("give a whole number, \(range()).")
         case .string(let text) where Int64(text) != nil:
             throw .shape("give the number \(text) without quotes.")
         default:
-            throw .shape("give \(range); this is \(value.typeName).")
+            throw .shape("give \(range()); this is \(value.typeName).")
         }
     }
 

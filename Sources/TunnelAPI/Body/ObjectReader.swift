@@ -32,7 +32,13 @@ struct ObjectReader {
 
     /// Reads a member if it is there; nil if it isn't, or is at fault.
     mutating func optional<Value>(_ name: String, _ parse: Parser<Value>) -> Value? {
-        members.removeValue(forKey: name).flatMap { read($0, at: path(name), parse) }
+        guard let value = members.removeValue(forKey: name) else { return nil }
+        do {
+            return try parse(value)
+        } catch {
+            add(error, at: path(name))
+            return nil
+        }
     }
 
     /// Reads a member into `target`, which keeps its default if there is none.
@@ -40,11 +46,11 @@ struct ObjectReader {
         if let value = optional(name, parse) { target = value }
     }
 
-    /// Reads an array's elements one by one.
+    /// Reads an array's elements one by one; `parse` is told where each stands.
     ///
     /// - Returns: those that could be read, each with its position.
     mutating func elements<Value>(
-        _ name: String, of kind: String, _ parse: (inout ObjectReader, JSONValue, String) -> Value?
+        _ name: String, of kind: String, _ parse: (inout ObjectReader, JSONValue, () -> String) -> Value?
     ) -> [(position: Int, value: Value)] {
         let array = optional(name) { (value) throws(FieldError) in
             guard case .array(let elements) = value else {
@@ -52,17 +58,19 @@ struct ObjectReader {
             }
             return elements
         }
+        // A closure, because where all is well nobody asks.
+        let list = { [pointer] in Self.path(name, within: pointer) }
         return (array ?? []).enumerated().compactMap { position, element in
-            parse(&self, element, "\(path(name))/\(position)").map { (position, $0) }
+            parse(&self, element, { "\(list())/\(position)" }).map { (position, $0) }
         }
     }
 
     /// Reads one value that stands at `pointer`.
-    mutating func read<Value>(_ value: JSONValue, at pointer: String, _ parse: Parser<Value>) -> Value? {
+    mutating func read<Value>(_ value: JSONValue, at pointer: () -> String, _ parse: Parser<Value>) -> Value? {
         do {
             return try parse(value)
         } catch {
-            add(error, at: pointer)
+            add(error, at: pointer())
             return nil
         }
     }
@@ -107,5 +115,9 @@ struct ObjectReader {
         throw .invalid(violations)
     }
 
-    private func path(_ name: String) -> String { "\(pointer)/\(Violation.escape(name))" }
+    private func path(_ name: String) -> String { Self.path(name, within: pointer) }
+
+    private static func path(_ name: String, within pointer: String) -> String {
+        "\(pointer)/\(Violation.escape(name))"
+    }
 }

@@ -46,8 +46,11 @@ struct TunnelBody {
         definition.routes = routes.map(\.value)
         readRest(&object, into: &definition)
         object.refuseUnknown(known: fields)
-        let positions = ["addresses": addresses.map(\.position), "routes": routes.map(\.position)]
-        judge(definition, hasName: name != nil, positions: positions, in: &object)
+        let violations = definition.violations()
+        if !violations.isEmpty {
+            let positions = ["addresses": addresses.map(\.position), "routes": routes.map(\.position)]
+            add(violations, hasName: name != nil, positions: positions, to: &object)
+        }
         try object.finish()
         return definition
     }
@@ -114,14 +117,15 @@ struct TunnelBody {
         }
         var labels: [String: String] = [:]
         for (key, value) in (members ?? [:]).sorted(by: { $0.key < $1.key }) {
-            labels[key] = object.read(value, at: "/labels/\(Violation.escape(key))", Field.text)
+            labels[key] = object.read(value, at: { "/labels/\(Violation.escape(key))" }, Field.text)
         }
         return labels
     }
 
     private static func route(
-        _ object: inout ObjectReader, _ value: JSONValue, _ pointer: String
+        _ object: inout ObjectReader, _ value: JSONValue, _ pointer: () -> String
     ) -> TunnelRoute? {
+        let pointer = pointer()
         guard case .object(let members) = value else {
             object.add(
                 .shape("give an object, as {\"to\": \"10.20.0.0/16\"}; this is \(value.typeName)."),
@@ -142,12 +146,11 @@ struct TunnelBody {
     // MARK: Values as a whole
 
     /// Adds what is wrong with the definition as a whole, except for members that couldn't be read.
-    private static func judge(
-        _ definition: TunnelDefinition, hasName: Bool, positions: [String: [Int]],
-        in object: inout ObjectReader
+    private static func add(
+        _ violations: [Violation], hasName: Bool, positions: [String: [Int]], to object: inout ObjectReader
     ) {
         let unread = Set(object.faults.map(\.violation.pointer))
-        for violation in definition.violations() {
+        for violation in violations {
             var tokens = violation.pointer.split(separator: "/", omittingEmptySubsequences: false).map(
                 String.init)
             // Elements that couldn't be read were left out, so the others have moved up.
