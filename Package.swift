@@ -46,16 +46,20 @@ let package = Package(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
             resources: [.embedInCode("m0001_init.sql"), .embedInCode("m0002_desired_state.sql")], swiftSettings: strict),
         .target(name: "Reconciler", dependencies: ["Tunnels", "TunnelStore", log], swiftSettings: strict),
+        .target(
+            name: "History", dependencies: ["Reconciler", "Tunnels", grdb, log], swiftSettings: strict),
         .target(name: "Echo", dependencies: ["Tunnels", log], swiftSettings: strictAndSafe),
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CZlib", log], swiftSettings: strictAndSafe),
         .target(
-            name: "TunnelAPI", dependencies: ["HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log, yams],
+            name: "TunnelAPI",
+            dependencies: ["HTTPServer", "History", "Reconciler", "TunnelStore", "Tunnels", log, yams],
             // A link to the contract at the top.
             resources: [.embedInCode("openapi.yaml"), .embedInCode("Page")], swiftSettings: strict),
         .executableTarget(
             name: "tunneld",
             dependencies: [
-                "TunnelAPI", "BPFDataPlane", "Echo", "KernelDataPlane", "HTTPServer", "Reconciler", "TunnelStore",
+                "TunnelAPI", "BPFDataPlane", "Echo", "History", "KernelDataPlane", "HTTPServer", "Reconciler",
+                "TunnelStore",
                 "Tunnels",
                 arguments, log,
             ],
@@ -76,6 +80,9 @@ let package = Package(
             exclude: ["Programs/rejected.bpf.c", "Programs/trial.bpf.c"],
             resources: [.embedInCode("Programs/rejected.bpf.o"), .embedInCode("Programs/trial.bpf.o")],
             swiftSettings: strict),
+        .testTarget(
+            name: "HistoryTests", dependencies: ["History", "Reconciler", "TunnelStore", "Tunnels", grdb, log],
+            swiftSettings: strict),
         .testTarget(name: "EchoTests", dependencies: ["Echo", "Tunnels", log], swiftSettings: strict),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(
@@ -83,7 +90,7 @@ let package = Package(
             resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
         .testTarget(
             name: "TunnelAPITests",
-            dependencies: ["TunnelAPI", "HTTPServer", "Reconciler", "TunnelStore", "Tunnels", log],
+            dependencies: ["TunnelAPI", "HTTPServer", "History", "Reconciler", "TunnelStore", "Tunnels", log],
             swiftSettings: strict),
     ]
 )

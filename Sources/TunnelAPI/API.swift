@@ -1,4 +1,5 @@
 public import HTTPServer
+public import History
 public import Logging
 public import Reconciler
 public import TunnelStore
@@ -16,6 +17,7 @@ public struct API: Sendable {
     public struct Sources: Sendable {
         public var reconciler: Reconciler
         public var sampler: Sampler
+        public var rates: RateHistory
         public var dataPlane: DataPlaneKind
         /// Shown by `/v1/version`.
         public var version: String
@@ -45,7 +47,8 @@ public struct API: Sendable {
         public var timing: Timing
 
         public init(
-            reconciler: Reconciler, history: TunnelStore, sampler: Sampler, dataPlane: DataPlaneKind, version: String,
+            reconciler: Reconciler, history: TunnelStore, sampler: Sampler, rates: RateHistory,
+            dataPlane: DataPlaneKind, version: String,
             tokens: @escaping @Sendable () throws(StoreError) -> [Token],
             tokensVersion: @escaping @Sendable () throws(StoreError) -> Int64 = { () throws(StoreError) in 0 },
             isMember: @escaping @Sendable (_ uid: UInt32) -> Bool = {
@@ -64,6 +67,7 @@ public struct API: Sendable {
             self.reconciler = reconciler
             self.history = history
             self.sampler = sampler
+            self.rates = rates
             self.dataPlane = dataPlane
             self.version = version
             self.tokens = tokens
@@ -101,6 +105,7 @@ public struct API: Sendable {
             TunnelController(reconciler: sources.reconciler, waits: waits, retries: retries).routes
             + ApplyController(reconciler: sources.reconciler, retries: retries).routes
             + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
+            + HistoryController(directory: directory, history: sources.rates, timing: sources.timing).routes
             + DriftController(reconciler: sources.reconciler, drifts: sources.drifts).routes
             + CheckpointController(reconciler: sources.reconciler, retries: retries).routes
             + HostController(sources).routes

@@ -1,6 +1,7 @@
 internal import Echo
 internal import Foundation
 internal import HTTPServer
+internal import History
 internal import KernelDataPlane
 internal import Logging
 internal import Reconciler
@@ -16,6 +17,7 @@ struct Daemon {
     private let tokens: TunnelStore
     private let reconciler: Reconciler
     private let sampler: Sampler
+    private let history: RateHistory
     private let claim: NamespaceClaim
     private let monitor: KernelMonitor
     private let api: API
@@ -42,11 +44,17 @@ struct Daemon {
                 store: store, plane: carrying.plane, prober: .echoes(logger: logger), logger: logger)
             let reader = try KernelReader(counter: changes)
             let sampler = Sampler(source: counters, directory: reconciler.directory)
+            // Beside the database, in a file of its own: a write of the one waits for none of the other.
+            let history = RateHistory(
+                directory: reconciler.directory, path: store.path + ".history", budget: settings.historyBudget,
+                logger: logger)
+            sampler.onSample { history.record($0) }
             let statistics = StatisticsSource()
             let process = OwnProcess()
             let api = API(
                 API.Sources(
-                    reconciler: reconciler, history: tokens, sampler: sampler, dataPlane: kind, version: Version.text,
+                    reconciler: reconciler, history: tokens, sampler: sampler, rates: history, dataPlane: kind,
+                    version: Version.text,
                     tokens: { () throws(StoreError) in try tokens.tokens() },
                     tokensVersion: { () throws(StoreError) in try tokens.dataVersion() },
                     host: {
@@ -79,6 +87,7 @@ struct Daemon {
             self.tokens = tokens
             self.reconciler = reconciler
             self.sampler = sampler
+            self.history = history
             self.monitor = monitor
             self.api = api
             self.server = server
@@ -114,6 +123,7 @@ struct Daemon {
         server.stop()
         sampler.stop()
         await reconciler.stop()
+        history.stop()
         withExtendedLifetime(claim) {}
         do { try store.checkpoint() } catch { logger.warning("\(error)") }
     }
@@ -167,6 +177,14 @@ struct Daemon {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
+    }
+}
+
+extension Settings {
+    fileprivate var historyBudget: RateHistory.Budget {
+        var budget = RateHistory.Budget()
+        (budget.memoryBytes, budget.diskBytes) = (historyMemory << 20, historyDisk << 20)
+        return budget
     }
 }
 

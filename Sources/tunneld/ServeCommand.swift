@@ -17,6 +17,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "What carries the packets (default: auto).")
     var dataPlane: DataPlaneChoice?
 
+    @Option(help: "MiB of memory for the history of statistics; 0 for no history (default: 128).")
+    var historyMemory: Int?
+
+    @Option(help: "MiB of its file, beside the database; 0 for none (default: 512).")
+    var historyDisk: Int?
+
     @Option(help: "A JSON file with these options, as {\"log_level\": \"debug\"}.")
     var config: String?
 
@@ -30,12 +36,12 @@ struct ServeCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         var layers = [
             Settings.Layer(
-                listen: listen.isEmpty ? nil : listen, database: database, dataPlane: dataPlane, logFormat: logFormat,
-                logLevel: logLevel),
+                listen: listen.isEmpty ? nil : listen, database: database, dataPlane: dataPlane,
+                historyMemory: historyMemory, historyDisk: historyDisk, logFormat: logFormat, logLevel: logLevel),
             try Settings.Layer(environment: environment),
         ]
         if let path = config ?? environment["TUNNELD_CONFIG"] { layers.append(try Settings.Layer(file: path)) }
-        let daemon = try Daemon(Settings(layers))
+        let daemon = try Daemon(try Settings(layers))
         try await daemon.run()
     }
 }

@@ -7,8 +7,15 @@ struct Settings: Equatable {
     var listen = ["127.0.0.1:8080", "unix:/run/tunneld/tunneld.sock"]
     var database = Settings.defaultDatabase
     var dataPlane = DataPlaneChoice.auto
+    /// MiB.
+    var historyMemory = 128
+    /// MiB.
+    var historyDisk = 512
     var logFormat = LogFormat.text
     var logLevel = LogLevel.info
+
+    /// MiB that history may be given: what can be counted in bytes with ease.
+    static let historyLimits = 0...1_048_576
 
     static let defaultDatabase = "/var/lib/tunneld/tunneld.db"
 
@@ -17,25 +24,36 @@ struct Settings: Equatable {
         var listen: [String]?
         var database: String?
         var dataPlane: DataPlaneChoice?
+        var historyMemory: Int?
+        var historyDisk: Int?
         var logFormat: LogFormat?
         var logLevel: LogLevel?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case listen, database
             case dataPlane = "data_plane"
+            case historyMemory = "history_memory"
+            case historyDisk = "history_disk"
             case logFormat = "log_format"
             case logLevel = "log_level"
         }
     }
 
     /// - Parameter layers: the one that decides first.
-    init(_ layers: [Layer]) {
+    init(_ layers: [Layer]) throws(Failure) {
         for layer in layers.reversed() {
             listen = layer.listen ?? listen
             database = layer.database ?? database
             dataPlane = layer.dataPlane ?? dataPlane
+            historyMemory = layer.historyMemory ?? historyMemory
+            historyDisk = layer.historyDisk ?? historyDisk
             logFormat = layer.logFormat ?? logFormat
             logLevel = layer.logLevel ?? logLevel
+        }
+        for (name, value) in [("history-memory", historyMemory), ("history-disk", historyDisk)]
+        where !Self.historyLimits.contains(value) {
+            let (least, most) = (Self.historyLimits.lowerBound, Self.historyLimits.upperBound)
+            throw Failure("\(name) is \(value); give \(least) to \(most) MiB.")
         }
     }
 }
@@ -58,6 +76,8 @@ extension Settings.Layer {
         listen = environment["TUNNELD_LISTEN"].map { $0.split(separator: ",").map(String.init) }
         database = environment["TUNNELD_DATABASE"]
         dataPlane = try Self.choice("TUNNELD_DATA_PLANE", in: environment)
+        historyMemory = try Self.number("TUNNELD_HISTORY_MEMORY", in: environment)
+        historyDisk = try Self.number("TUNNELD_HISTORY_DISK", in: environment)
         logFormat = try Self.choice("TUNNELD_LOG_FORMAT", in: environment)
         logLevel = try Self.choice("TUNNELD_LOG_LEVEL", in: environment)
     }
@@ -69,6 +89,12 @@ extension Settings.Layer {
         if let choice = Choice(rawValue: text) { return choice }
         let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
         throw Failure("\(variable) is \"\(text)\"; give one of \(choices).")
+    }
+
+    private static func number(_ variable: String, in environment: [String: String]) throws(Failure) -> Int? {
+        guard let text = environment[variable] else { return nil }
+        guard let number = Int(text) else { throw Failure("\(variable) is \"\(text)\"; give a number of MiB.") }
+        return number
     }
 
     /// A JSON object whose keys are the options' names with underscores: `{"listen": ["127.0.0.1:8080"]}`.

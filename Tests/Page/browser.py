@@ -41,7 +41,8 @@ class Browser:
         options = {"args": [*ARGUMENTS, f"--user-data-dir={self.profile.name}"]}
         logs = {"browser": "ALL", "performance": "ALL"}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logs}
-        self.session = "/session/" + self.ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        made = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
+        self.session = f"/session/{made['sessionId']}"
 
     def is_ready(self):
         assert self.driver.poll() is None, "chromedriver ended"
@@ -146,8 +147,10 @@ class Browser:
 
     def requests(self):
         """The addresses that were asked for since this was last asked."""
-        entries = [json.loads(entry["message"])["message"] for entry in self.ask("POST", "/se/log", {"type": "performance"})]
-        return [entry["params"]["request"]["url"] for entry in entries if entry["method"] == "Network.requestWillBeSent"]
+        log = self.ask("POST", "/se/log", {"type": "performance"})
+        entries = [json.loads(entry["message"])["message"] for entry in log]
+        sent = [entry["params"] for entry in entries if entry["method"] == "Network.requestWillBeSent"]
+        return [parameters["request"]["url"] for parameters in sent]
 
     def tabs(self):
         return self.ask("GET", "/window/handles")

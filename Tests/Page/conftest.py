@@ -45,6 +45,8 @@ class Stage:
 
     def reset(self):
         """Nothing but the tunnel of the walk-through, on both hosts."""
+        for daemon in (self.a, self.b):
+            daemon.close()  # a connection that a long test left alone may be cut
         for checkpoint in self.a.get("/v1/checkpoints?limit=1").json["items"]:
             if checkpoint["state"] == "pending":
                 self.a.request("POST", f"/v1/checkpoints/{checkpoint['id']}/revert")

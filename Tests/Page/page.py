@@ -50,6 +50,25 @@ class Page:
         """What is visible of it."""
         return self.browser.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
+    def texts(self, selector):
+        """Of all that are visible, each on one line."""
+        return self.browser.run(
+            """return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())
+                .map((e) => e.innerText.replace(/\\s+/g, ' ').trim())""",
+            selector,
+        )
+
+    def attribute(self, selector, name):
+        """Of the first; "" where it has none."""
+        return self.browser.run(
+            "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? ''", selector, name
+        )
+
+    @property
+    def announced(self):
+        """What screen readers were told last."""
+        return self.browser.run("return document.getElementById('announce').textContent")
+
     def wait_for_text(self, text, selector="body", seconds=15):
         self.wait_until(lambda: text in self.text(selector), f"{text!r} in {selector}", seconds)
 

@@ -61,8 +61,7 @@ def test_what_changes_elsewhere_appears_by_itself(stage, writer):
     stage.a.patch("tun_a", {"drift_policy": "alert"})
     stage.a.host.ip("address add 192.168.1.7/24 dev tun_a")
     writer.wait_for_row("tun_a", "drifted")
-    writer.wait_until(lambda: "tun_a is drifted" in writer.browser.run("return document.getElementById('announce').textContent"),
-                      "it is told to who can't see it")  # fmt: skip
+    writer.wait_until(lambda: "tun_a is drifted" in writer.announced, "it is told to who can't see it")
     stage.a.host.ip("address del 192.168.1.7/24 dev tun_a")
     writer.wait_for_row("tun_a", "up")
 
@@ -116,14 +115,15 @@ def test_sort_by_each_column(stage, writer, traffic):
     for column, names in orders.items():
         writer.press_button(column)
         # Those without traffic are equal, so that their names decide.
-        writer.wait_until(lambda names=names: writer.names()[0] == names[0] and set(writer.names()) == set(names), f"{column}: {names}")
+        writer.wait_until(lambda first=names[0]: writer.names()[0] == first, f"{column}: {names}")
+        assert set(writer.names()) == set(names)
         sorted_by = writer.browser.run("return document.querySelector('[aria-sort]:not([aria-sort=none])').textContent")
         assert sorted_by == column
     writer.press_button("Name")
     writer.wait_until(lambda: writer.names() == ["tun_2", "tun_10", "tun_a"], "names as people order them")
     writer.press_button("Name")
     writer.wait_until(lambda: writer.names() == ["tun_a", "tun_10", "tun_2"], "and turned round")
-    assert writer.browser.run("return document.querySelector('[data-key=name]').getAttribute('aria-sort')") == "descending"
+    assert writer.attribute("[data-key=name]", "aria-sort") == "descending"
 
 
 def test_no_tunnels_at_all(stage, writer):

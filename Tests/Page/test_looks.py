@@ -13,7 +13,8 @@ def complaints(page):
     """What axe-core finds against WCAG 2.1 AA and its own best practices."""
     page.browser.run(f"{AXE}; window.axe = axe")
     page.browser.run(
-        "window.found = null; axe.run(document).then((r) => { window.found = r }, (e) => { window.found = { fault: String(e) } })"
+        """window.found = null;
+        axe.run(document).then((r) => { window.found = r }, (e) => { window.found = { fault: String(e) } })"""
     )
     page.wait_until(lambda: page.browser.run("return window.found !== null"), "axe is done", 30)
     found = page.browser.run("""return found.fault ? [found.fault] : found.violations.map((v) =>
@@ -60,13 +61,14 @@ def test_small_screens_never_scroll_sideways(busy, writer, view, width):
     writer.browser.size(width, 740)
     writer.go(VIEWS[view])
     writer.wait_for_text(READY[view])
-    wide = writer.browser.run("""const w = document.documentElement.clientWidth;
-        const scrolls = (e) => e && (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(e).overflowX) && e !== document.body &&
-            e.id !== 'main' || scrolls(e.parentElement));
-        return [document.documentElement.scrollWidth > w, document.getElementById('main').scrollWidth > document.getElementById('main').clientWidth,
-            ...[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !scrolls(e) &&
-                e.getBoundingClientRect().right > w + 1).map((e) => e.outerHTML.slice(0, 120))]""")
-    assert wide == [False, False]
+    # What scrolls or is cut off within its own box, as a wide table, is no matter.
+    wide = writer.browser.run("""const [page, main] = [document.documentElement, document.getElementById('main')];
+        const isCut = (e) => e && e !== main && e !== document.body &&
+            (getComputedStyle(e).overflowX !== 'visible' || isCut(e.parentElement));
+        const beyond = (e) => e.checkVisibility() && !isCut(e) && e.getBoundingClientRect().right > page.clientWidth + 1;
+        return [page, main].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.tagName)
+            .concat([...document.querySelectorAll('body *')].filter(beyond).map((e) => e.outerHTML.slice(0, 120)))""")
+    assert wide == []
     writer.screenshot(f"{view}-{width}")
 
 
@@ -77,7 +79,7 @@ def test_all_of_a_row_is_there_on_a_small_screen(busy, writer):
     assert row[2].replace(" ", "") == "172.16.16.22→172.16.1.62" and row[3] == "192.168.1.1/24"
     assert "kbit/s" in row[4] and "kbit/s" in row[5]
     # Without heads to click there is a list to choose from.
-    writer.browser.run("""const s = document.querySelector('.sorts select'); s.value = 'rx'; s.dispatchEvent(new Event('change'))""")
+    writer.browser.type(writer.wait_for(".sorts select"), "Received")
     writer.wait_until(lambda: writer.names()[0] == "tun_a", "sorted by what is received")
 
 
@@ -105,17 +107,17 @@ def test_the_theme_follows_the_system_unless_chosen(writer):
 def test_nothing_moves_for_those_who_ask(writer):
     writer.browser.prefer(prefers_reduced_motion="reduce")
     assert writer.browser.run("return document.getAnimations().length") == 0
-    durations = "return [...document.querySelectorAll('*')].map((e) => getComputedStyle(e).transitionDuration).filter((d) => d !== '0s')"
-    assert writer.browser.run(durations) == []
+    durations = "return [...document.querySelectorAll('*')].map((e) => getComputedStyle(e).transitionDuration)"
+    assert set(writer.browser.run(durations)) == {"0s"}
 
 
 def test_the_list_is_a_table_to_who_hears_it(busy, writer):
     table = writer.browser.run("""const g = document.querySelector('[role=grid]');
         return [g.getAttribute('aria-label'), g.getAttribute('aria-rowcount'), g.getAttribute('aria-colcount'),
             [...g.querySelectorAll('[role=columnheader]')].map((e) => e.textContent),
-            [...g.querySelectorAll('.rows [role=row]:not([hidden])')].map((e) => Number(e.getAttribute('aria-rowindex'))).sort((a, b) => a - b),
-            [...document.querySelectorAll('header, main, nav')].filter((e) => e.closest('article') === null).map((e) => e.tagName)]""")
+            [...g.querySelectorAll('.rows [role=row]:not([hidden])')].map((e) => Number(e.getAttribute('aria-rowindex'))),
+            [...document.querySelectorAll('header, main, nav')].map((e) => e.tagName)]""")
     assert table[:3] == ["Tunnels", "14", "7"]
     assert table[3] == ["State", "Name", "Local → remote", "Addresses", "Received", "Sent", "Last 2 minutes"]
-    assert table[4] == list(range(2, 15))
+    assert sorted(table[4]) == list(range(2, 15))
     assert table[5] == ["HEADER", "NAV", "MAIN"]

@@ -1,5 +1,6 @@
 """What `make playground` brings up: it can be opened, things happen in it, and it leaves nothing behind."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -22,10 +23,14 @@ def free_port():
 
 
 def network():
-    """The names of namespaces, and of this machine's links."""
-    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-    links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
-    return [line for line in names.splitlines() if "tunneld-play" in line], {line.split()[0] for line in links.splitlines()}
+    """Namespaces of playgrounds, this machine's links, and processes of playgrounds."""
+
+    def lines(*command):
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    namespaces = [line for line in lines("ip", "netns", "list") if "tunneld-play" in line]
+    processes = [line for line in lines("ps", "-eo", "args") if "scripts/playground" in line or "scripts/forward" in line]
+    return namespaces, {line.split()[0] for line in lines("ip", "-br", "link")}, processes
 
 
 class ThisMachine:
@@ -33,14 +38,12 @@ class ThisMachine:
 
     @staticmethod
     def inside():
-        import contextlib
-
         return contextlib.nullcontext()
 
 
 @pytest.fixture
 def playground():
-    port = free_port()
+    before, port = network(), free_port()
     environment = os.environ | {"TUNNELD": str(Path(TUNNELD).resolve())}
     process = subprocess.Popen(
         [ROOT / "scripts/playground", str(port)],
@@ -48,15 +51,14 @@ def playground():
     )  # fmt: skip
     lines = []
     threading.Thread(target=lambda: lines.extend(process.stdout), daemon=True).start()
-    yield process, port, lines
+    yield before, process, port, lines
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0, lines
 
 
 def test_playground(playground):
-    process, port, lines = playground
-    before = network()
+    before, process, port, lines = playground
     until(lambda: any(line.startswith("Ctrl-C") for line in lines) or process.poll() is not None, 60, "it is up")
     said = "".join(lines)
     assert f"http://127.0.0.1:{port}/" in said, said
@@ -74,6 +76,4 @@ def test_playground(playground):
         browser.close()
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0, lines
-    assert network()[0] == [] and network()[1] <= before[1] | {"lo"}
-    assert not any("playground" in line for line in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines()
-                   if "scripts/playground" in line or "scripts/forward" in line)  # fmt: skip
+    assert network() == before

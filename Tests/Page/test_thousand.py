@@ -6,15 +6,16 @@ import pytest
 from page import RESULTS
 
 TUNNELS = [
-    {"name": f"t_{n}", "remote": f"10.{100 + n // 200}.{n % 200}.1", "addresses": [f"10.{50 + n // 200}.{n % 200}.1/32"],
-     "labels": {"site": "abc"[n % 3]}}
+    {"name": f"t_{n}", "remote": f"10.{100 + n // 200}.{n % 200}.1", "labels": {"site": "abc"[n % 3]},
+     "addresses": [f"10.{50 + n // 200}.{n % 200}.1/32"]}
     for n in range(1000)
 ]  # fmt: skip
 # Scrolls up and down as fast as it goes, and notes how long each frame took.
 SCROLL = """
 const grid = document.querySelector('[role=grid]');
 const watch = window.watch = { frames: [], long: [], rows: 0, done: false };
-new PerformanceObserver((list) => watch.long.push(...list.getEntries().map((e) => e.duration))).observe({ type: 'longtask' });
+const note = (list) => watch.long.push(...list.getEntries().map((entry) => entry.duration));
+new PerformanceObserver(note).observe({ type: 'longtask' });
 const began = performance.now();
 let [before, way] = [began, 1];
 const frame = (now) => {

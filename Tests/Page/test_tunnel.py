@@ -1,5 +1,7 @@
 """One tunnel: path, plots, counters, history, drift and events."""
 
+import socket
+
 from ends import TUN_A
 
 
@@ -10,7 +12,9 @@ def open_tunnel(page, name="tun_a"):
 
 def lines(page):
     """The two lines of the first plot."""
-    return page.browser.run("return [...document.querySelector('.plot').querySelectorAll('.line')].map((p) => p.getAttribute('d') ?? '')")
+    return page.browser.run(
+        "return [...document.querySelector('.plot').querySelectorAll('.line')].map((p) => p.getAttribute('d') ?? '')"
+    )
 
 
 def test_it_has_an_address_of_its_own(writer):
@@ -34,7 +38,7 @@ def test_it_has_an_address_of_its_own(writer):
 def test_the_path_is_drawn_and_read_out(stage, writer, traffic):
     stage.a.patch("tun_a", {"routes": [{"to": "10.20.0.0/16"}]})
     open_tunnel(writer)
-    stations = writer.browser.run("return [...document.querySelectorAll('.stations > li')].map((e) => e.innerText.replace(/\\s+/g, ' '))")
+    stations = writer.texts(".stations > li")
     assert len(stations) == 5
     assert "Inner, on tun_a" in stations[0] and "192.168.1.1/24" in stations[0]
     assert "Outer" in stations[1] and "172.16.16.22" in stations[1]
@@ -44,7 +48,9 @@ def test_the_path_is_drawn_and_read_out(stage, writer, traffic):
     writer.wait_for_text("10.20.0.0/16", ".stations")
     writer.wait_until(lambda: "kbit/s" in writer.text(".rates"), "rates on the way")
     # From host to host, from left to right.
-    places = writer.browser.run("return [...document.querySelectorAll('.stations > li')].map((e) => e.getBoundingClientRect().left)")
+    places = writer.browser.run(
+        "return [...document.querySelectorAll('.stations > li')].map((e) => e.getBoundingClientRect().left)"
+    )
     assert places == sorted(places) and len(set(places)) == 5
 
 
@@ -53,9 +59,12 @@ def test_plots_and_counters_move(writer, traffic):
     writer.wait_until(lambda: all("L" in line for line in lines(writer)), "two lines")
     before = lines(writer)
     writer.wait_until(lambda: lines(writer) != before, "lines that move")
-    counted = "return Number(document.querySelector('.numbers tbody tr:nth-child(2) td:nth-of-type(3)').textContent.replaceAll('\\u202f', ''))"
-    first = writer.browser.run(counted)
-    writer.wait_until(lambda: writer.browser.run(counted) > first, "packets that are counted")
+
+    def packets():
+        return int(writer.texts(".numbers tbody tr:nth-child(2) td:nth-of-type(3)")[0].replace("\u202f", "").replace(" ", ""))
+
+    first = packets()
+    writer.wait_until(lambda: packets() > first, "packets that are counted")
     for text in ("Last minute", "In all", "Errors", "Dropped", "Carrier errors", "Losses by reason"):
         assert text in writer.text("main")
 
@@ -65,8 +74,6 @@ def test_losses_are_named_by_reason(stage, writer):
     stage.a.create(name="tun_lost", remote="10.99.0.1", addresses=["10.98.0.1/24"])
     open_tunnel(writer, "tun_lost")
     with stage.a.host.inside():
-        import socket
-
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.connect(("10.98.0.2", 9))
 
@@ -79,16 +86,21 @@ def test_losses_are_named_by_reason(stage, writer):
     sender.close()
 
 
+def choose_range(page, text):
+    label = page.browser.run(
+        "return [...document.querySelectorAll('.segments label')].find((e) => e.textContent === arguments[0])", text
+    )
+    page.browser.click(label)
+
+
 def test_history_by_range(writer, traffic):
     open_tunnel(writer)
     writer.wait_until(lambda: "L" in lines(writer)[0], "live lines")
-    for text, step in (("15 min", "s"), ("6 h", "s"), ("7 d", "min")):
-        label = writer.browser.run("return [...document.querySelectorAll('.segments label')].find((e) => e.textContent === arguments[0])", text)
-        writer.browser.click(label)
-        writer.wait_until(lambda step=step: "Each point is the mean of" in writer.text("main"), f"{text} is shown")
+    for text in ("15 min", "6 h", "7 d"):
+        choose_range(writer, text)
+        writer.wait_until(lambda: "Each point is the mean of" in writer.text("main"), f"{text} is shown")
         assert "can’t be had" not in writer.text("main")
-    label = writer.browser.run("return [...document.querySelectorAll('.segments label')][1]")
-    writer.browser.click(label)
+    choose_range(writer, "15 min")
     # The newest values take a moment to be kept; before them there is a gap, which isn't drawn.
     writer.wait_until(lambda: lines(writer)[0].startswith("M"), "what was kept", 25)
     first = float(lines(writer)[0][1:].split(" ")[0])
@@ -101,7 +113,7 @@ def test_drift_is_told_as_it_happens(stage, writer):
     writer.wait_for_text("Nobody else has changed this tunnel.")
     stage.a.host.ip("link set tun_a mtu 1300")
     writer.wait_for_text("repaired", "main")
-    row = writer.browser.run("return [...document.querySelectorAll('[aria-label=\"Changed by others\"] tbody tr')].map((r) => r.innerText)")[0]
+    row = writer.texts("[aria-label='Changed by others'] tbody tr")[0]
     assert "mtu" in row and "1300" in row, row
     assert "drifted" in writer.text("[aria-label=Events]")
 

@@ -1,4 +1,5 @@
 import HTTPServer
+import History
 import Logging
 import Reconciler
 import Synchronization
@@ -15,6 +16,8 @@ final class Daemon: Sendable {
     let clock = Clock()
     /// What the database says of other processes' writes.
     let databaseVersion = DatabaseVersion()
+    /// In memory alone.
+    let history: RateHistory
     let server: Server
     let api: API
     /// Answers to root and, as the tests have it, to everybody.
@@ -69,6 +72,9 @@ final class Daemon: Sendable {
             store: store, plane: FakePlane(kernel), limits: limits, timing: timing, logger: logger)
         try await reconciler.start()
         let sampler = Sampler(source: kernel, directory: reconciler.directory, timing: timing)
+        var budget = RateHistory.Budget()
+        (budget.memoryBytes, budget.diskBytes) = (1 << 20, 0)
+        history = RateHistory(directory: reconciler.directory, path: "", budget: budget, logger: logger)
         let store = store
         let served = Served()
         let loopback = InterfaceAddress(local: IPv4Address(127, 0, 0, 1), prefixLength: 8)
@@ -78,7 +84,8 @@ final class Daemon: Sendable {
             canAdministerNetwork: true, canLoadModules: false)
         api = API(
             API.Sources(
-                reconciler: reconciler, history: store, sampler: sampler, dataPlane: .kernel, version: "1.2.3",
+                reconciler: reconciler, history: store, sampler: sampler, rates: history, dataPlane: .kernel,
+                version: "1.2.3",
                 tokens: { () throws(StoreError) in try store.tokens() },
                 tokensVersion: { () throws(StoreError) in databaseVersion.number.load(ordering: .relaxed) },
                 isMember: { _ in isMember },

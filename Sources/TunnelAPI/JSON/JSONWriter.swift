@@ -98,6 +98,11 @@ struct JSONWriter {
         append(capacity: text.utf8.count) { $0.append(text: text) }
     }
 
+    /// A number that is rounded to thousandths; it must not be negative.
+    mutating func value(toThousandths value: Double) {
+        append(capacity: OutputSpan<UInt8>.integerBytes + 1) { $0.append(toThousandths: value) }
+    }
+
     mutating func value(_ text: String) {
         let span = text.utf8.span
         var escapes = 0

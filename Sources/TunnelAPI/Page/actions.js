@@ -57,7 +57,9 @@ export async function switchTunnel(tunnel) {
   } catch (error) {
     plan = refusalBox(error);
   }
-  const what = enabled ? 'It carries packets again.' : 'It carries nothing until it is switched on; its link, addresses and counters stay.';
+  const what = enabled
+    ? 'It carries packets again.'
+    : 'It carries nothing until it is switched on; its link, addresses and counters stay.';
   confirm({
     title: `Switch ${tunnel.name} ${enabled ? 'on' : 'off'}?`, content: [element('p', {}, what), plan, refusalHint()],
     text: enabled ? 'Switch on' : 'Switch off', kind: enabled ? 'primary' : 'danger',
@@ -66,12 +68,14 @@ export async function switchTunnel(tunnel) {
 }
 
 export function deleteTunnel(tunnel) {
-  const goes = [`link ${tunnel.name}`, ...tunnel.addresses.map((text) => `address ${text}`), ...tunnel.routes.map(({ to }) => `route ${to}`)];
+  const addresses = tunnel.addresses.map((text) => `address ${text}`);
+  const goes = [`link ${tunnel.name}`, ...addresses, ...tunnel.routes.map(({ to }) => `route ${to}`)];
   confirm({
     title: `Delete ${tunnel.name}?`,
     content: [
       element('p', {}, 'Its definition goes, and with it from the kernel:'),
-      element('ul', {}, goes.slice(0, 12).map((text) => element('li', {}, element('code', {}, text))), goes.length > 12 ? element('li', {}, `and ${goes.length - 12} more`) : null),
+      element('ul', {}, goes.slice(0, 12).map((text) => element('li', {}, element('code', {}, text))),
+        goes.length > 12 ? element('li', {}, `and ${goes.length - 12} more`) : null),
       element('p', {}, 'Nothing else is touched. It can’t be taken back.'),
     ],
     text: `Delete ${tunnel.name}`, kind: 'danger',

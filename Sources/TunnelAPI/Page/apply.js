@@ -36,13 +36,17 @@ class Sheet {
     });
     this.text.value = draft;
     this.isTry = element('input', { id: tryID, type: 'checkbox', on: { change: () => this.#forget() } });
-    this.seconds = element('input', { id: secondsID, type: 'number', min: '1', max: '86400', value: '60', 'aria-label': 'Seconds', on: { input: () => this.#forget() } });
+    this.seconds = element('input', {
+      id: secondsID, type: 'number', min: '1', max: '86400', value: '60', 'aria-label': 'Seconds',
+      on: { input: () => this.#forget() },
+    });
     this.show = element('button', { class: 'primary' }, 'Show the plan');
     this.result = element('div', { class: 'result', 'aria-live': 'polite' });
     this.heading = element('h1', { tabindex: '-1' }, 'Apply a set');
     this.node = element('form', { class: 'sheet', novalidate: true, on: { submit: (event) => this.#plan(event) } },
       this.heading,
-      element('p', { class: 'hint', id: hintID }, 'All of it is made true, or nothing. Tunnels that aren’t listed stay, unless the set says ',
+      element('p', { class: 'hint', id: hintID },
+        'All of it is made true, or nothing. Tunnels that aren’t listed stay, unless the set says ',
         element('code', {}, 'prune: true'), '; ', element('code', {}, 'scope'), ' bounds what may be touched.'),
       element('label', { for: textID }, 'The set'), this.text,
       element('div', { class: 'try' }, this.isTry, element('label', { for: tryID }, 'Goes back by itself unless it is confirmed within'),
@@ -108,9 +112,9 @@ class Sheet {
     const text = `Done: ${counts.create} created, ${counts.change} changed, ${counts.delete} deleted, ${counts.keep} left as they were.`;
     announce(text);
     if (checkpoint) model.readCheckpoint();
-    this.result.replaceChildren(element('div', { class: 'notice good', role: 'status' }, element('div', {}, element('strong', {}, text),
-      checkpoint ? element('p', {}, 'It goes back by itself unless you keep it: see above.') : null),
-    element('a', { class: 'button', href: '#/' }, 'All tunnels')));
+    const back = checkpoint ? element('p', {}, 'It goes back by itself unless you keep it: see above.') : null;
+    this.result.replaceChildren(element('div', { class: 'notice good', role: 'status' },
+      element('div', {}, element('strong', {}, text), back), element('a', { class: 'button', href: '#/' }, 'All tunnels')));
   }
 
   #refuse(error) {

@@ -10,9 +10,14 @@ export function checkpointNotice() {
   const text = element('strong', {});
   const more = element('p', {});
   const refused = element('div', {});
-  const button = (name, kind, verb) => element('button', { type: 'button', class: kind, on: { click: (event) => end(verb, event.currentTarget) } }, name);
-  const actions = element('div', { class: 'actions' }, button('Keep it', 'primary', 'confirm'), button('Take it back now', '', 'revert'));
-  const notice = element('div', { class: 'notice warn', role: 'group', 'aria-label': 'A change waits', hidden: true }, element('div', {}, text, more, refused), actions);
+  const button = (name, kind, verb) => {
+    const click = (event) => end(verb, event.currentTarget);
+    return element('button', { type: 'button', class: kind, on: { click } }, name);
+  };
+  const actions = element('div', { class: 'actions' },
+    button('Keep it', 'primary', 'confirm'), button('Take it back now', '', 'revert'));
+  const notice = element('div', { class: 'notice warn', role: 'group', 'aria-label': 'A change waits', hidden: true },
+    element('div', {}, text, more, refused), actions);
   const ended = element('div', { class: 'notice', hidden: true });
 
   async function end(verb, pressed) {
@@ -35,7 +40,8 @@ export function checkpointNotice() {
     const left = Math.max(0, (Date.parse(checkpoint.deadline) - model.serverNow()) / 1000);
     say(text, `A change of ${plural(checkpoint.tunnels, 'tunnel')} goes back in ${span(left)} unless it is confirmed.`);
     const probe = checkpoint.confirm_when;
-    say(more, `Made by ${checkpoint.actor}. Until then nothing else may change.${probe ? ` Confirmed by itself when ${probe.answers} answers through ${probe.through}.` : ''}`);
+    const byItself = probe ? ` Confirmed by itself when ${probe.answers} answers through ${probe.through}.` : '';
+    say(more, `Made by ${checkpoint.actor}. Until then nothing else may change.${byItself}`);
     actions.hidden = session.mayWrite === false;
   }
 

@@ -20,7 +20,8 @@ const rows = [
 const columns = ['Now', 'Last minute', 'This link', 'In all'];
 
 function table(way, caption) {
-  const lines = rows.filter((row) => !row.only || row.only === way).map((row) => ({ ...row, cells: columns.map(() => element('td', {}, '–')) }));
+  const fitting = rows.filter((row) => !row.only || row.only === way);
+  const lines = fitting.map((row) => ({ ...row, cells: columns.map(() => element('td', {}, '–')) }));
   const node = element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
     element('table', { class: 'numbers' }, element('caption', { class: way }, caption),
       element('thead', {}, element('tr', {}, element('td', {}), columns.map((text) => element('th', { scope: 'col' }, text)))),

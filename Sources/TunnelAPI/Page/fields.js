@@ -93,7 +93,8 @@ export function patchOf(before, after) {
 
 /** Which field an error is about, and where in it: `/tunnels/0/routes/1/to` is line 2 of the routes. */
 export function fieldOf(pointer) {
-  const parts = pointer.replace(/^\/tunnels\/0(?=\/|$)/, '').split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const own = pointer.replace(/^\/tunnels\/0(?=\/|$)/, '');
+  const parts = own.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
   if (!(parts[0] in fields)) return null;
   const isLine = parts[0] === 'addresses' || parts[0] === 'routes';
   const where = parts[1] === undefined ? '' : isLine ? `Line ${Number(parts[1]) + 1}: ` : `${parts[1]}: `;

@@ -26,11 +26,14 @@ class TunnelForm {
       this.heading, this.top,
       groups.map(([title, keys]) => element('fieldset', { class: 'card' }, element('legend', {}, title),
         element('div', { class: 'fields' }, keys.map((key) => this.fields[key].node)))),
-      element('div', { class: 'actions' }, this.button, element('a', { class: 'button', href: tunnel ? tunnelPlace(tunnel.name) : '#/' }, 'Cancel')));
+      element('div', { class: 'actions' }, this.button,
+        element('a', { class: 'button', href: tunnel ? tunnelPlace(tunnel.name) : '#/' }, 'Cancel')));
   }
 
   enter() {
-    if (session.mayWrite === false) this.#say(element('div', { class: 'notice warn' }, 'This token may only look, so the server will refuse changes.'));
+    if (session.mayWrite === false) {
+      this.#say(element('div', { class: 'notice warn' }, 'This token may only look, so the server will refuse changes.'));
+    }
     (this.tunnel ? this.heading : this.fields.name.input).focus({ preventScroll: true });
   }
 
@@ -143,7 +146,8 @@ class TunnelForm {
       this.tunnel = fresh;
       this.button.focus();
       const also = both.length ? ` Changed by both, and left as you typed it: ${both.join(', ')}.` : '';
-      this.#say(element('div', { class: 'notice', role: 'status' }, `Loaded revision ${fresh.revision}; what you typed is still here.${also}`));
+      const text = `Loaded revision ${fresh.revision}; what you typed is still here.${also}`;
+      this.#say(element('div', { class: 'notice', role: 'status' }, text));
     } catch (error) {
       this.#say(refusalBox(error));
     }

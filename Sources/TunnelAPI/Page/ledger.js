@@ -21,7 +21,8 @@ class Ledger {
     this.none = element('p', { class: 'hint' }, none);
     this.fault = element('p', { class: 'fault', role: 'alert' });
     this.more = element('button', { type: 'button', hidden: true, on: { click: () => this.#read(false) } }, 'Older ones');
-    this.table = element('table', {}, element('thead', {}, element('tr', {}, columns.map((text) => element('th', { scope: 'col' }, text)))), this.body);
+    const heads = columns.map((text) => element('th', { scope: 'col' }, text));
+    this.table = element('table', {}, element('thead', {}, element('tr', {}, heads)), this.body);
     this.scroll = element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': title }, this.table);
     this.node = element('section', { class: 'card' }, element('h2', {}, title), this.scroll, this.none, this.fault, this.more);
     this.scroll.hidden = true;

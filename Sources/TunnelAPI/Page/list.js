@@ -11,7 +11,7 @@ import { onColors } from './themes.js';
 
 /** Kept while the reader looks at a tunnel, and comes back. */
 const wanted = { text: '', chosen: new Set(), sort: 'name', isDescending: false, id: null, top: 0 };
-const narrow = matchMedia('(max-width: 760px)');
+const narrow = matchMedia('(max-width: 940px)');
 const headHeight = () => (narrow.matches ? 0 : 32);
 const rowHeight = () => (narrow.matches ? 92 : 44);
 
@@ -53,7 +53,7 @@ class List {
 
   enter() {
     this.rows = new Rows({
-      scroller: this.grid, body: this.body, make: makeRow, onResize: () => this.#due(),
+      scroller: this.grid, body: this.body, make: makeRow, onResize: () => this.#redraw(),
       fill: (row, index) => this.#fill(row, index),
     });
     const listen = (target, type, listener) => {
@@ -64,10 +64,7 @@ class List {
     listen(model, 'tunnels', again);
     listen(model, 'sample', again);
     listen(narrow, 'change', again);
-    this.#stops.push(onColors(() => {
-      this.#look += 1;
-      this.#due();
-    }));
+    this.#stops.push(onColors(() => this.#redraw()));
     this.#update();
     this.grid.scrollTop = wanted.top;
     this.#due(true);
@@ -78,6 +75,12 @@ class List {
     wanted.top = this.grid.scrollTop;
     for (const stop of this.#stops) stop();
     this.rows.stop();
+  }
+
+  /** Colors or sizes are others, so that small plots that stay the same are drawn again too. */
+  #redraw() {
+    this.#look += 1;
+    this.#due();
   }
 
   /** One frame serves all that happened since the last. */

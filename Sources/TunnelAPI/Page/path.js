@@ -48,9 +48,10 @@ export class Path {
     this.#key = key;
     const via = tunnel.underlay ? `over ${tunnel.underlay}` : 'by the route to the remote';
     const plane = status.data_plane === 'bpf' ? 'IPIP, by eBPF programs' : 'IPIP, by the kernel';
+    const own = tunnel.addresses.map((text) => text.replace(' peer ', ' → '));
     this.node.dataset.state = status.state;
     this.list.replaceChildren(
-      station('inner here', `Inner, on ${tunnel.name}`, several(tunnel.addresses.map((text) => text.replace(' peer ', ' → ')), 'no address')),
+      station('inner here', `Inner, on ${tunnel.name}`, several(own, 'no address')),
       station('outer here', `Outer, ${model.hostReport?.hostname ?? 'this host'}`,
         tunnel.local ? element('code', {}, tunnel.local) : element('span', { class: 'none' }, 'chosen by route')),
       station('underlay', 'Underlay network', element('span', {}, via), element('span', { class: 'none' },

@@ -23,12 +23,14 @@ function changeTable(changes) {
   return element('table', { class: 'changes' },
     element('thead', {}, element('tr', {}, ['Field', 'Now', 'Then'].map((text) => element('th', { scope: 'col' }, text)))),
     element('tbody', {}, changes.map(({ field, before, after }) => element('tr', {},
-      element('th', { scope: 'row' }, field), element('td', { class: 'before' }, value(before)), element('td', { class: 'after' }, value(after))))));
+      element('th', { scope: 'row' }, field),
+      element('td', { class: 'before' }, value(before)), element('td', { class: 'after' }, value(after))))));
 }
 
 function planItem({ action, name, changes = [] }) {
   return element('li', { class: `item ${action}` },
-    element('span', { class: 'sign', 'aria-hidden': 'true' }, signs[action]), element('strong', {}, `${words[action]} `, element('code', {}, name)),
+    element('span', { class: 'sign', 'aria-hidden': 'true' }, signs[action]),
+    element('strong', {}, `${words[action]} `, element('code', {}, name)),
     changes.length ? changeTable(changes) : null);
 }
 
@@ -40,13 +42,16 @@ function operation({ tunnel, ifindex, operation: name, ...rest }) {
 
 export function planView({ counts, items = [], operations = [] }) {
   const shown = items.filter(({ action }) => action !== 'keep');
-  const summary = Object.keys(words).filter((action) => counts[action]).map((action) => `${words[action]} ${counts[action]}`).join(', ');
-  const more = (all, made) => (all.length > mostShown ? [...made, element('li', { class: 'none' }, `and ${all.length - mostShown} more`)] : made);
+  const found = Object.keys(words).filter((action) => counts[action]);
+  const summary = found.map((action) => `${words[action]} ${counts[action]}`).join(', ');
+  const rest = (all) => element('li', { class: 'none' }, `and ${all.length - mostShown} more`);
+  const more = (all, made) => (all.length > mostShown ? [...made, rest(all)] : made);
   return element('div', { class: 'plan' },
     element('p', { class: 'summary' }, summary ? `${summary[0].toUpperCase()}${summary.slice(1)}.` : 'Nothing is listed.'),
     shown.length ? element('ul', { class: 'items' }, more(shown, shown.slice(0, mostShown).map(planItem))) : null,
     operations.length
-      ? element('details', { open: operations.length <= 12 }, element('summary', {}, `What the kernel is asked for: ${plural(operations.length, 'operation')}`),
+      ? element('details', { open: operations.length <= 12 },
+        element('summary', {}, `What the kernel is asked for: ${plural(operations.length, 'operation')}`),
         element('ol', {}, more(operations, operations.slice(0, mostShown).map(operation))))
       : element('p', { class: 'hint' }, 'The kernel isn’t asked for anything.'));
 }

@@ -112,9 +112,11 @@ export class Plot {
 
   #axes(limit, y) {
     const right = this.#width - inset.right;
+    const label = (value) => drawing('text', { x: inset.left - 8, y: y(value) + 4, 'text-anchor': 'end' },
+      round(this.format(Math.abs(value))));
     const levels = [limit, limit / 2, 0, -limit / 2, -limit].map((value) => [
       drawing('line', { x1: inset.left, x2: right, y1: y(value), y2: y(value), class: value === 0 ? 'base' : '' }),
-      value === 0 ? null : drawing('text', { x: inset.left - 8, y: y(value) + 4, 'text-anchor': 'end' }, round(this.format(Math.abs(value)))),
+      value === 0 ? null : label(value),
     ]);
     const room = Math.max(2, Math.floor((right - inset.left) / 90));
     const times = timeTicks(this.#data.from, this.#data.to, room).map(({ at, text }) => [
@@ -129,7 +131,8 @@ export class Plot {
     const { upper, lower } = this.#data;
     const text = [[this.upper, upper], [this.lower, lower]].map(([series, values]) => {
       const now = last(values);
-      return now === null ? `${series.label}: nothing yet` : `${series.label}: last ${this.format(now)}, highest ${this.format(highest(values))}`;
+      if (now === null) return `${series.label}: nothing yet`;
+      return `${series.label}: last ${this.format(now)}, highest ${this.format(highest(values))}`;
     });
     this.svg.setAttribute('aria-label', `${this.title}. ${text.join('. ')}`);
   }
@@ -163,6 +166,7 @@ export class Plot {
     this.cursor.setAttribute('x1', x);
     this.cursor.setAttribute('x2', x);
     const value = (values) => (values[index] === null || Number.isNaN(values[index]) ? 'nothing' : this.format(values[index]));
-    say(this.readout, `${clock.format(data.times[index])}   ${this.upper.label} ${value(data.upper)}   ${this.lower.label} ${value(data.lower)}`);
+    const [upper, lower] = [`${this.upper.label} ${value(data.upper)}`, `${this.lower.label} ${value(data.lower)}`];
+    say(this.readout, `${clock.format(data.times[index])}   ${upper}   ${lower}`);
   }
 }

@@ -34,8 +34,14 @@ export function refusalBox(error, { place = () => false, onLoad = null } = {}) {
   const content = element('div', {}, element('strong', {}, title ?? `The server answered ${error.status}`), element('p', {}, text));
   const words = kernelWords(problem);
   if (words) content.append(words);
-  if (rest.length) content.append(element('ul', {}, rest.map(item)));
-  if (words || rest.some((one) => one.errno)) content.append(element('p', {}, 'Nothing was changed: the definition and the kernel are as they were.'));
+  // Where there is one, the text above says it already.
+  const more = rest.filter((one) => !error.message.includes(one.detail));
+  const said = rest.filter((one) => !more.includes(one)).map(kernelWords).filter(Boolean);
+  content.append(...said);
+  if (more.length) content.append(element('ul', {}, more.map(item)));
+  if (words || rest.some((one) => one.errno)) {
+    content.append(element('p', {}, 'Nothing was changed: the definition and the kernel are as they were.'));
+  }
   box.append(content);
   if (isStale && onLoad) box.append(element('button', { type: 'button', on: { click: onLoad } }, 'Load what is there now'));
   return box;

@@ -51,5 +51,5 @@ export function fillRow(row, tunnel, index, look) {
   const rates = model.stats(tunnel.id)?.rates;
   say(row.rx, bitRate(rates?.rx_bits_per_second));
   say(row.tx, bitRate(rates?.tx_bits_per_second));
-  row.spark.draw(model.recent, tunnel.id, `${tunnel.id} ${model.recent.count} ${look}`);
+  row.spark.draw(model.recent, tunnel.id, look);
 }

@@ -8,20 +8,16 @@ export class Spark {
     this.canvas = canvas;
     this.context = canvas.getContext('2d');
     this.drawn = '';
+    this.look = null;
   }
 
-  /** Draws what is newest; `key` says what was drawn, so that the same isn't drawn again. */
-  draw(recent, id, key) {
+  /** Draws what is newest, but not the same again; `look` is another where colors or sizes may be. */
+  draw(recent, id, look) {
+    const key = `${id} ${recent.count} ${look}`;
     if (this.drawn === key) return;
     this.drawn = key;
-    const scale = globalThis.devicePixelRatio || 1;
-    const [width, height] = [this.canvas.clientWidth || 120, this.canvas.clientHeight || 28];
-    if (this.canvas.width !== Math.round(width * scale) || this.canvas.height !== Math.round(height * scale)) {
-      this.canvas.width = Math.round(width * scale);
-      this.canvas.height = Math.round(height * scale);
-    }
-    const context = this.context;
-    context.setTransform(scale, 0, 0, scale, 0, 0);
+    if (this.look !== look) this.#measure(look);
+    const { context, width, height } = this;
     context.clearRect(0, 0, width, height);
     const middle = Math.round(height / 2);
     context.fillStyle = color('line');
@@ -33,6 +29,16 @@ export class Spark {
     const half = middle - 1;
     this.#bars(recent, series.rx, width, (value) => [middle - (value / highest) * half, (value / highest) * half], 'rx');
     this.#bars(recent, series.tx, width, (value) => [middle + 1, (value / highest) * half], 'tx');
+  }
+
+  /** Asks for the size, which is dear in the middle of a frame, so only when it may have changed. */
+  #measure(look) {
+    this.look = look;
+    const scale = globalThis.devicePixelRatio || 1;
+    [this.width, this.height] = [this.canvas.clientWidth || 120, this.canvas.clientHeight || 28];
+    this.canvas.width = Math.round(this.width * scale);
+    this.canvas.height = Math.round(this.height * scale);
+    this.context.setTransform(scale, 0, 0, scale, 0, 0);
   }
 
   #highest(recent, series) {

@@ -81,7 +81,8 @@ class TunnelPage {
     this.plots.stop();
     this.actions.remove();
     this.problem.hidden = false;
-    this.problem.replaceChildren(element('p', {}, element('strong', {}, `${this.tunnel.name} was deleted.`), ' What is shown was the last of it.'));
+    const what = element('strong', {}, `${this.tunnel.name} was deleted.`);
+    this.problem.replaceChildren(element('p', {}, what, ' What is shown was the last of it.'));
   }
 
   #happened() {
@@ -122,8 +123,10 @@ class TunnelPage {
     this.problem.hidden = !problem && !(state === 'drifted' && open.length);
     this.problem.className = `notice ${problem ? 'bad' : 'warn'}`;
     if (this.problem.hidden) return;
-    this.problem.replaceChildren(element('div', {},
-      problem ? [element('strong', {}, problem.title), element('p', {}, problem.detail), kernelWords(problem)] : element('strong', {}, 'Somebody else changed it, and it stays so'),
+    const what = problem
+      ? [element('strong', {}, problem.title), element('p', {}, problem.detail), kernelWords(problem)]
+      : element('strong', {}, 'Somebody else changed it, and it stays so');
+    this.problem.replaceChildren(element('div', {}, what,
       element('ul', {}, open.map(({ field, desired, observed }) => element('li', {},
         `${field}: `, element('code', {}, observed), ' in place of ', element('code', {}, desired))))));
   }

@@ -43,7 +43,6 @@ struct PageController: Sendable {
             Response.Header("Cache-Control", "no-cache"),
             Response.Header("Content-Security-Policy", policy),
             Response.Header("Referrer-Policy", "no-referrer"),
-            Response.Header("Cross-Origin-Opener-Policy", "same-origin"),
             Response.Header("Cross-Origin-Resource-Policy", "same-origin"),
         ]
         return Response(status: 200, contentType: contentType(name), body: bytes, headers: headers)
