@@ -41,7 +41,10 @@ struct Daemon {
             let reconciler = Reconciler(
                 store: store, plane: carrying.plane, prober: .echoes(logger: logger), logger: logger)
             let reader = try KernelReader()
-            let sampler = Sampler(source: counters, directory: reconciler.directory)
+            let sampler = Sampler(
+                source: counters, directory: reconciler.directory, place: HostFiles().place)
+            // A TUN device's own counters aren't its tunnel's.
+            if kind == .kernel { monitor.onEnd { sampler.noteEnds(of: $0) } }
             let statistics = StatisticsSource()
             let api = API(
                 API.Sources(
@@ -90,6 +93,7 @@ struct Daemon {
             // of a state that isn't.
             let addresses = try bind()
             monitor.start { [reconciler] in reconciler.kernelChanged() }
+            await reconciler.keepTotals(of: sampler)
             try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
             sampler.run()
             try server.serve()

@@ -17,6 +17,7 @@ final class Daemon: Sendable {
     let databaseVersion = DatabaseVersion()
     let server: Server
     let api: API
+    let sampler: Sampler
     /// Answers to root and, as the tests have it, to everybody.
     let unix: ListenAddress
     let tcp: ListenAddress
@@ -63,7 +64,8 @@ final class Daemon: Sendable {
         let reconciler = Reconciler(
             store: store, plane: FakePlane(kernel), limits: limits, timing: timing, logger: logger)
         try await reconciler.start()
-        let sampler = Sampler(source: kernel, directory: reconciler.directory, timing: timing)
+        let sampler = Sampler(source: kernel, directory: reconciler.directory, timing: apiTiming)
+        self.sampler = sampler
         let store = store
         let loopback = InterfaceAddress(local: IPv4Address(127, 0, 0, 1), prefixLength: 8)
         let module = HostReport.Module(name: "ipip", state: .missing)
@@ -113,6 +115,7 @@ final class Daemon: Sendable {
     }
 
     func stop() {
+        sampler.stop()
         server.stop(grace: .zero)
     }
 
