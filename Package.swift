@@ -44,7 +44,8 @@ let package = Package(
         .target(name: "TunnelStore", dependencies: ["Tunnels", "Migrations", grdb], swiftSettings: strict),
         .target(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
-            resources: [.embedInCode("m0001_init.sql"), .embedInCode("m0002_desired_state.sql")], swiftSettings: strict),
+            resources: ["m0001_init", "m0002_desired_state", "m0003_totals"].map { .embedInCode("\($0).sql") },
+            swiftSettings: strict),
         .target(name: "Reconciler", dependencies: ["Tunnels", "TunnelStore", log], swiftSettings: strict),
         .target(
             name: "History", dependencies: ["Reconciler", "Tunnels", grdb, log], swiftSettings: strict),
@@ -87,7 +88,8 @@ let package = Package(
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(
             name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
-            resources: [.embedInCode("Fixtures/version1.sql")], swiftSettings: strict),
+            resources: [.embedInCode("Fixtures/version1.sql"), .embedInCode("Fixtures/version2.sql")],
+            swiftSettings: strict),
         .testTarget(
             name: "TunnelAPITests",
             dependencies: ["TunnelAPI", "HTTPServer", "History", "Reconciler", "TunnelStore", "Tunnels", log],

@@ -8,6 +8,7 @@ public struct Migration: Sendable {
     public static let all = [
         Migration(name: "m0001_init", sql: text(PackageResources.m0001_init_sql)),
         Migration(name: "m0002_desired_state", sql: text(PackageResources.m0002_desired_state_sql)),
+        Migration(name: "m0003_totals", sql: text(PackageResources.m0003_totals_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <nettle/sha2.h>
 #include <poll.h>
 #include <pthread.h>
@@ -124,6 +125,11 @@ static inline int mhd_shim_peer_credentials(int fd, struct mhd_shim_credentials 
 
 /* fcntl(2) is variadic. */
 static inline int mhd_shim_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
+/* Bounds what the kernel takes for a reader that is slow, beyond what is on its way; of no effect on a unix socket. */
+static inline void mhd_shim_bound_unsent(int fd, int bytes) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
 
 /* epoll_event is packed on x86-64. */
 static inline int mhd_shim_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {

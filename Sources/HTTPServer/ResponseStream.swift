@@ -15,9 +15,8 @@ public final class ResponseStream: Sendable {
     }
 
     struct State {
-        var buffer: [UInt8] = []
-        /// Bytes of `buffer` that were sent already.
-        var sent = 0
+        /// What waits, in order.
+        var pieces = PieceQueue()
         /// No more pushes.
         var isFinished = false
         /// The connection is over, or shall be.
@@ -51,16 +50,23 @@ public final class ResponseStream: Sendable {
 
     /// Takes all of `bytes` or nothing. An empty stream takes a piece of any size.
     public func push(_ bytes: some Collection<UInt8>) -> Push {
+        push(count: bytes.count) { $0.append(copying: bytes) }
+    }
+
+    /// The same without copying them: what is pushed into many streams is in memory once.
+    public func push(shared bytes: [UInt8]) -> Push {
+        push(count: bytes.count) { $0.append(sharing: bytes) }
+    }
+
+    private func push(count: Int, _ append: (inout PieceQueue) -> Void) -> Push {
         state.withLock { state in
             if state.isFinished || state.isAborted { return .closed }
-            let waiting = state.buffer.count - state.sent
-            if waiting > 0, waiting + bytes.count > capacityBytes {
+            if !state.pieces.isEmpty, state.pieces.count + count > capacityBytes {
                 state.owesRoom = true
                 return .full
             }
-            if bytes.isEmpty { return .accepted }
-            state.forgetSent(beyond: capacityBytes)
-            state.buffer.append(contentsOf: bytes)
+            if count == 0 { return .accepted }
+            append(&state.pieces)
             state.wake()
             return .accepted
         }
@@ -77,7 +83,7 @@ public final class ResponseStream: Sendable {
     public var isClosed: Bool { state.withLock { $0.isFinished || $0.isAborted } }
 
     /// Ends the connection without the rest.
-    func abort() {
+    public func abort() {
         state.withLock { state in
             state.isAborted = true
             state.wake()
@@ -89,8 +95,7 @@ public final class ResponseStream: Sendable {
         let onClose = state.withLock { state in
             state.isAborted = true
             state.suspended = nil
-            state.buffer = []
-            state.sent = 0
+            state.pieces = PieceQueue()
             state.onRoom = nil
             defer { state.onClose = nil }
             return state.onClose
@@ -116,38 +121,18 @@ extension ResponseStream.State {
     /// What libmicrohttpd's content reader is to return: bytes copied, or an end; 0 when it was suspended.
     mutating func read(into target: UnsafeMutableRawBufferPointer, _ connection: MHDConnection) -> Int {
         if isAborted { return mhd_shim_end_with_error }
-        let waiting = buffer.count - sent
-        guard waiting > 0 else {
+        guard !pieces.isEmpty else {
             if isFinished { return mhd_shim_end_of_stream }
             connection.suspend()
             suspended = connection
             return 0
         }
-        let count = min(waiting, target.count)
-        unsafe buffer.withUnsafeBytes { bytes in
-            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[sent..<(sent + count)]))
-        }
-        sent += count
-        if sent == buffer.count {
-            buffer.removeAll(keepingCapacity: buffer.capacity <= Self.keptCapacity)
-            sent = 0
-        }
-        return count
-    }
-
-    /// Bytes; most streams are idle nearly always, and there may be many.
-    private static let keptCapacity = 4096
-
-    /// A reader that is always a little behind would let the buffer grow for ever.
-    mutating func forgetSent(beyond limit: Int) {
-        guard sent >= limit else { return }
-        buffer.removeFirst(sent)
-        sent = 0
+        return unsafe pieces.take(into: target)
     }
 
     /// Whom to tell that all was taken.
     mutating func takeRoomOwed() -> (@Sendable () -> Void)? {
-        guard owesRoom, buffer.isEmpty else { return nil }
+        guard owesRoom, pieces.isEmpty else { return nil }
         owesRoom = false
         return onRoom
     }

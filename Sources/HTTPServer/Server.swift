@@ -188,8 +188,12 @@ extension Server {
         let id = nextID()
         do { try streams.add(stream, id) } catch { throw Self.refusal(error, "streams") }
         watch.add(id, descriptor)
+        mhd_shim_bound_unsent(descriptor, Self.unsentBytes)
         return id
     }
+
+    /// Of a stream, in the kernel: what waits there can't be replaced by what is newer.
+    private static let unsentBytes: Int32 = 128 * 1024
 
     private static func refusal<Item>(_ refusal: Outstanding<Item>.Refusal, _ what: String) -> HTTPError {
         switch refusal {

@@ -57,6 +57,12 @@ public struct HostFiles: Sendable {
             })
     }
 
+    /// Names this boot of the host and this network namespace: where a link's number means one link.
+    public var place: String {
+        let namespace = try? FileManager.default.destinationOfSymbolicLink(atPath: root + "/proc/self/ns/net")
+        return "\(line("/proc/sys/kernel/random/boot_id") ?? "") \(namespace ?? "")"
+    }
+
     private var kernelRelease: String {
         line("/proc/sys/kernel/osrelease") ?? "unknown"
     }

@@ -25,6 +25,7 @@ public final class KernelMonitor: Sendable {
         var hasTold = false
         var wakesLeft = 0
         var onChange: (@Sendable () -> Void)?
+        var onEnd: (@Sendable ([Int32: Tunnels.LinkCounters]) -> Void)?
     }
 
     private static let wakesBetweenLooks = 32
@@ -67,6 +68,11 @@ public final class KernelMonitor: Sendable {
         }
     }
 
+    /// Has `body` told what links had counted when they were removed, by ifindex. It must return quickly.
+    public func onEnd(_ body: @escaping @Sendable ([Int32: Tunnels.LinkCounters]) -> Void) {
+        state.withLock { $0.onEnd = body }
+    }
+
     /// Each time a source of its own: one that is suspended stays with libdispatch's epoll, and when events are lost
     /// meanwhile, which is an error that can't be masked, that wakes over and over until somebody reads.
     private func listen() -> any DispatchSourceRead {
@@ -86,7 +92,7 @@ public final class KernelMonitor: Sendable {
     /// Takes in what has come, and tells of the next change. The caller looks at everything afterwards.
     public func arm() {
         state.withLock { state in
-            while takeIn(calls: LinkMonitor.callsPerRead) {}
+            while takeIn(calls: LinkMonitor.callsPerRead, state.onEnd) {}
             state.hasTold = false
             state.wakesLeft = Self.wakesBetweenLooks
             if state.source == nil, state.onChange != nil { state.source = listen() }
@@ -102,22 +108,26 @@ public final class KernelMonitor: Sendable {
                 state.source?.cancel()
                 state.source = nil
             }
-            return takeIn(calls: 1) ? state.telling() : nil
+            return takeIn(calls: 1, state.onEnd) ? state.telling() : nil
         }
         tell?()
     }
 
     /// Takes in what waits, and tells of it as if it had been heard.
     private func catchUp() {
-        let tell = state.withLock { state in takeIn(calls: Self.callsToCatchUp) ? state.telling() : nil }
+        let tell = state.withLock { state in takeIn(calls: Self.callsToCatchUp, state.onEnd) ? state.telling() : nil }
         tell?()
     }
 
     /// - Returns: whether there was anything.
-    private func takeIn(calls: Int) -> Bool {
+    private func takeIn(calls: Int, _ onEnd: (@Sendable ([Int32: Tunnels.LinkCounters]) -> Void)?) -> Bool {
         guard let changes = ear.monitor.withLock({ try? $0.read(calls: calls) }), !changes.isEmpty else { return false }
         watch.mark(changes, by: processes)
         eventCounter.wrappingAdd(changes.events.count, ordering: .relaxed)
+        if let onEnd, !changes.ended.isEmpty {
+            let ended = changes.ended.map { (Int32(bitPattern: $0), Tunnels.LinkCounters($1)) }
+            onEnd(Dictionary(uniqueKeysWithValues: ended))
+        }
         if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
         return true
     }

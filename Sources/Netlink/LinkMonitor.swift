@@ -81,6 +81,8 @@ public struct Changes: Hashable, Sendable {
     }
 
     public internal(set) var events: Set<Event> = []
+    /// What links had counted when they were removed.
+    public internal(set) var ended: [UInt32: LinkCounters] = [:]
     /// Events were lost: read everything again. The monitor goes on.
     public internal(set) var overflowed = false
 
@@ -106,10 +108,22 @@ public struct Changes: Hashable, Sendable {
             try datagram.forEachMessage { (header, payload) throws(Malformed) in
                 guard let event = try Event(header, payload) else { return }
                 events.insert(event)
+                if event.kind == .linkRemoved { ended[event.interface] = try Self.counters(payload) }
             }
         } catch {
             overflowed = true
         }
+    }
+}
+
+extension Changes {
+    /// Those that the message of a link has; nil for one of a bridge's port, which has none.
+    private static func counters(_ payload: RawSpan) throws(Malformed) -> LinkCounters? {
+        var counters: LinkCounters?
+        try payload.forEachAttribute(after: MemoryLayout<ifinfomsg>.size) { (type, value, _) throws(Malformed) in
+            if type == IFLA_STATS64 { counters = try LinkCounters(value) }
+        }
+        return counters
     }
 }
 

@@ -83,6 +83,35 @@ struct Accounts: Sendable {
         return isOurMaking ? total : total &- counters
     }
 
+    mutating func park(_ account: Account, of tunnel: TunnelID) { parked[tunnel] = account }
+
+    mutating func forget(_ tunnels: [TunnelID]) {
+        for id in tunnels { parked[id] = nil }
+    }
+
+    /// - Parameter total: as it was stored.
+    mutating func noteStored(_ tunnel: TunnelID, _ total: LinkCounters) {
+        if parked[tunnel]?.total == total { parked[tunnel]?.isStored = true }
+    }
+
+    /// Takes in what links had counted when they ended.
+    mutating func noteEnds(of links: [Int32: LinkCounters]) {
+        for (id, account) in parked {
+            guard let link = account.link, let last = links[link.ifindex] else { continue }
+            parked[id] = account.ended(with: last)
+        }
+        guard let newest else { return }
+        var (counters, isNews) = (newest.counters, false)
+        for (position, ifindex) in newest.roster.ifindexes.enumerated() {
+            guard let last = links[ifindex], last.isContinuing(counters[position]) else { continue }
+            counters[position] = last
+            isNews = true
+        }
+        guard isNews else { return }
+        self.newest = Reading(
+            roster: newest.roster, counters: counters, offsets: newest.offsets, takenAt: newest.takenAt)
+    }
+
     /// Remembers the tunnels of a reading that aren't in the next.
     private mutating func park(from reading: Reading, besides positions: [Int]) {
         var stays = Array(repeating: false, count: reading.counters.count)
@@ -90,6 +119,13 @@ struct Accounts: Sendable {
         for position in stays.indices where !stays[position] {
             parked[reading.roster.views[position].tunnel.id] = reading.account(at: position)
         }
+    }
+}
+
+extension Account {
+    fileprivate func ended(with last: LinkCounters) -> Account {
+        guard last.isContinuing(counted), last != counted else { return self }
+        return Account(link: link, counted: last, total: total &+ (last &- counted))
     }
 }
 

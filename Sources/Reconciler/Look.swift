@@ -49,6 +49,10 @@ extension Reconciler {
                 findings = managed.values.compactMap { finding(for: $0, in: observed, &news) }
             }
             guard !findings.isEmpty else { break }
+            // Of a link that is gone the programs' counters may be there still.
+            if findings.contains(where: { $0.plan.ifindex == nil && managed[$0.id]?.status.ifindex != nil }) {
+                countBeforeEnd()
+            }
             let results = plane.apply(findings.map(\.plan))
             noteLoadedModules()
             for (finding, result) in zip(findings, results) {
@@ -99,6 +103,7 @@ extension Reconciler {
             // Twice named by both.
             !unwanted.contains { $0.ifindex == plan.ifindex } && mayEvict(plan, from: observed, &news)
         }
+        if !misplaced.isEmpty { countBeforeEnd() }
         delete(unwanted, because: "no tunnel has it")
         delete(misplaced, because: "it stands in another tunnel's place, or is another data plane's")
         return !misplaced.isEmpty

@@ -60,6 +60,10 @@ public actor Reconciler {
     private var publication: Publication?
     /// Until it is confirmed or reverted, nothing else is written.
     var pending: PendingCheckpoint?
+    /// Whose totals are stored.
+    var sampler: Sampler?
+    /// Whether they could be, the last time.
+    var savesTotals = true
     /// Asks the kernel's monitor to tell of the next change.
     var armMonitor: @Sendable () -> Void = {}
 
@@ -74,6 +78,8 @@ public actor Reconciler {
         public var settlingAfterWrites = Duration.milliseconds(500)
         /// Between two looks when nobody tells of a change.
         public var slowTick = Duration.seconds(30)
+        /// Between two times that totals are stored.
+        public var totals = Duration.seconds(60)
         /// Events kept.
         public var history = 200_000
         /// Answers kept for retries, and bytes of their bodies.
@@ -121,6 +127,7 @@ public actor Reconciler {
         }
         try restoreDrifts()
         try restoreUnfinished()
+        try restoreTotals()
         try firstLook()
         // Those that the look left as they were; nobody asked before.
         for entry in managed.values where directory.view(.id(entry.tunnel.id)) == nil { settle(entry) }
@@ -131,8 +138,12 @@ public actor Reconciler {
         scheduleTick()
     }
 
-    /// Finishes the batch at hand and refuses all further writes. The links stay.
+    /// Finishes the batch at hand, stores the totals as they are now and refuses all further writes. The links stay.
     public func stop() {
+        if !isStopped {
+            countBeforeEnd()
+            saveTotals()
+        }
         isStopped = true
         inbox.close()
         pending?.endProbe()

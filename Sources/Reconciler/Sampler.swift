@@ -15,6 +15,8 @@ public final class Sampler: Sendable {
         var next: Reading?
         var marks = MinuteMarks()
         var accounts = Accounts()
+        /// What is stored of the totals is as it was then.
+        var saved: Reading?
         /// The tunnels as they were at that version of the directory.
         var roster: (roster: Roster, version: Int)?
         var durations = Histogram.ofDurations
@@ -23,6 +25,8 @@ public final class Sampler: Sendable {
     let interval: Duration
     let timing: Timing
     let ticker: SampleTicker
+    /// Where links are: the host's boot and network namespace. A number of another place is another link.
+    let place: String
     private let source: any CounterSource
     private let directory: Directory
     private let state = Mutex(State())
@@ -34,8 +38,9 @@ public final class Sampler: Sendable {
 
     public init(
         source: any CounterSource, directory: Directory, interval: Duration = .seconds(1),
-        timing: Timing = .system
+        place: String = "", timing: Timing = .system
     ) {
+        self.place = place
         self.source = source
         self.directory = directory
         self.interval = interval
@@ -97,6 +102,12 @@ public final class Sampler: Sendable {
             state.marks.add(reading)
             return sample
         }
+    }
+
+    func withAccounts<Value>(
+        _ body: (_ accounts: inout Accounts, _ saved: inout Reading?) -> Value
+    ) -> Value where Value: Sendable {
+        state.withLock { body(&$0.accounts, &$0.saved) }
     }
 
     /// The tunnels that have a link; the same object while no view changed.

@@ -53,6 +53,9 @@ extension Reconciler {
     ) -> Set<Int> {
         guard !plans.isEmpty else { return [] }
         result.isTouched = true
+        if plans.contains(where: { $0.plan.operations == [.delete] && targets[$0.target].wanted != nil }) {
+            countBeforeEnd()
+        }
         var changed: Set<Int> = []
         for ((position, plan), outcome) in zip(plans, plane.apply(plans.map(\.plan))) {
             switch outcome {

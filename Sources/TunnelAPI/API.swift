@@ -89,6 +89,7 @@ public struct API: Sendable {
     public let routes: [Route]
     private let authorization: Authorization
     private let streams: EventStreams
+    private let samples: SampleStreams
     let watchers: Watchers
     private let logger: Logger
 
@@ -100,11 +101,14 @@ public struct API: Sendable {
         let directory = sources.reconciler.directory
         watchers = Watchers(directory: directory, timing: sources.timing)
         let waits = TunnelWaits(watchers: watchers, directory: directory) { authorization.stillHolds($0) }
+        let samples = SampleStreams(sampler: sources.sampler, directory: directory, timing: sources.timing)
+        sources.sampler.onSample { samples.publish($0) }
+        self.samples = samples
         let retries = Retries(history: sources.history, timing: sources.timing)
         routes =
             TunnelController(reconciler: sources.reconciler, waits: waits, retries: retries).routes
             + ApplyController(reconciler: sources.reconciler, retries: retries).routes
-            + StatsController(reconciler: sources.reconciler, sampler: sources.sampler).routes
+            + StatsController(reconciler: sources.reconciler, sampler: sources.sampler, streams: samples).routes
             + HistoryController(directory: directory, history: sources.rates, timing: sources.timing).routes
             + DriftController(reconciler: sources.reconciler, drifts: sources.drifts).routes
             + CheckpointController(reconciler: sources.reconciler, retries: retries).routes
@@ -142,6 +146,7 @@ public struct API: Sendable {
     public func refreshTokens() throws(StoreError) {
         try authorization.refreshTokens()
         streams.endStreams { [authorization] in !authorization.stillHolds($0) }
+        samples.endStreams { [authorization] in !authorization.stillHolds($0) }
     }
 
     /// Sends events that were committed to all who wait for them: for `TunnelStore.deliverEvents(to:)`.

@@ -43,7 +43,10 @@ struct Daemon {
             let reconciler = Reconciler(
                 store: store, plane: carrying.plane, prober: .echoes(logger: logger), logger: logger)
             let reader = try KernelReader(counter: changes)
-            let sampler = Sampler(source: counters, directory: reconciler.directory)
+            let sampler = Sampler(
+                source: counters, directory: reconciler.directory, place: HostFiles().place)
+            // A TUN device's own counters aren't its tunnel's.
+            if kind == .kernel { monitor.onEnd { sampler.noteEnds(of: $0) } }
             // Beside the database, in a file of its own: a write of the one waits for none of the other.
             let history = RateHistory(
                 directory: reconciler.directory, path: store.path + ".history", budget: settings.historyBudget,
@@ -105,6 +108,7 @@ struct Daemon {
             // of a state that isn't.
             let addresses = try bind()
             monitor.start { [reconciler] in reconciler.kernelChanged() }
+            await reconciler.keepTotals(of: sampler)
             try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
             sampler.run()
             try server.serve()

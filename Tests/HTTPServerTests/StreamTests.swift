@@ -52,6 +52,19 @@ import Testing
         }
     }
 
+    @Test func ofASharedPieceAnyNumberIsTakenByAnEmptyStream() throws {
+        try withServer([events]) { _, address in
+            let (client, stream) = try open(address)
+            let shared = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
+            #expect(stream.push(shared: shared) == .accepted)
+            var received: [UInt8] = []
+            while received.count < shared.count { received += try #require(try client.chunk()) }
+            #expect(received == shared)
+            stream.finish()
+            #expect(try client.chunk() == nil)
+        }
+    }
+
     @Test func manyStreamsHoldNoThread() throws {
         try withServer([events, hello]) { _, address in
             let streams = try (0..<100).map { _ in try open(address) }
@@ -108,19 +121,6 @@ import Testing
             #expect(try client.chunk() == nil)
             #expect(roomy.all == [])
         }
-    }
-
-    /// Where a reader is always a little behind, what it took goes all the same.
-    @Test func whatWasTakenIsForgottenThoughMoreWaits() throws {
-        var state = ResponseStream.State()
-        for round in 0..<100 {
-            state.forgetSent(beyond: 1000)
-            state.buffer += [UInt8](repeating: UInt8(round), count: 100)
-            // All but the last ten.
-            state.sent = state.buffer.count - 10
-            #expect(state.buffer.count <= 1000 + 110)
-        }
-        #expect(state.buffer[state.sent...] == [UInt8](repeating: 99, count: 10)[...])
     }
 
     @Test func aReaderThatTakesNothingIsCutAndOneThatWaitsIsNot() throws {

@@ -15,11 +15,16 @@ struct Daemon {
     let time: ManualTime
     let store: TunnelStore
     let reconciler: Reconciler
+    /// nil unless it was prepared.
+    let sampler: Sampler?
 
-    /// - Parameter host: what the kernel has when the daemon starts.
+    /// - Parameters:
+    ///   - host: what the kernel has when the daemon starts.
+    ///   - prepare: makes a sampler before that.
     init(
         store: TunnelStore? = nil, host: ModelHost = ModelHost(), plane: FakeDataPlane = FakeDataPlane(),
-        limits: Reconciler.Limits = .init(), time: ManualTime = ManualTime(), prober: Prober = .silent
+        limits: Reconciler.Limits = .init(), time: ManualTime = ManualTime(), prober: Prober = .silent,
+        prepare: (Reconciler) async -> Sampler? = { _ in nil }
     ) async throws {
         self.time = time
         plane.edit { $0.host = host }
@@ -29,6 +34,7 @@ struct Daemon {
         reconciler = Reconciler(
             store: self.store, plane: plane, limits: limits.withOneSettling, timing: time.timing,
             prober: prober, logger: logger)
+        sampler = await prepare(reconciler)
         try await reconciler.start()
     }
 

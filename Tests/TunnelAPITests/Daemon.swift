@@ -20,6 +20,7 @@ final class Daemon: Sendable {
     let history: RateHistory
     let server: Server
     let api: API
+    let sampler: Sampler
     /// Answers to root and, as the tests have it, to everybody.
     let unix: ListenAddress
     let tcp: ListenAddress
@@ -71,7 +72,8 @@ final class Daemon: Sendable {
         let reconciler = Reconciler(
             store: store, plane: FakePlane(kernel), limits: limits, timing: timing, logger: logger)
         try await reconciler.start()
-        let sampler = Sampler(source: kernel, directory: reconciler.directory, timing: timing)
+        let sampler = Sampler(source: kernel, directory: reconciler.directory, timing: apiTiming)
+        self.sampler = sampler
         var budget = RateHistory.Budget()
         (budget.memoryBytes, budget.diskBytes) = (1 << 20, 0)
         history = RateHistory(directory: reconciler.directory, path: "", budget: budget, logger: logger)
@@ -141,6 +143,7 @@ final class Daemon: Sendable {
         openFiles: 10, maximumFiles: 1024)
 
     func stop() {
+        sampler.stop()
         server.stop(grace: .zero)
     }
 

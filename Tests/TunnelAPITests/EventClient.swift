@@ -45,6 +45,13 @@ final class EventClient {
         }
     }
 
+    /// The next so many bytes; fewer at the stream's end.
+    func take(_ count: Int) throws -> [UInt8] {
+        while bytes.count < count, try fill() {}
+        defer { bytes.removeFirst(min(count, bytes.count)) }
+        return Array(bytes.prefix(count))
+    }
+
     /// The ids of the next so many events; what isn't an event is passed over.
     func ids(_ count: Int) throws -> [Int64] {
         var ids: [Int64] = []

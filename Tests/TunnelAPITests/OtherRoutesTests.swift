@@ -26,7 +26,11 @@ import Tunnels
             #expect(first["items.0.rx.bytes"] == .integer(1000))
             #expect(first["items.0.rates"] == .null)
             #expect(first["interval_seconds"] == .integer(0))
-            daemon.kernel.state.withLock { $0.counters[Int32(ifindex)] = counters(2000) }
+            daemon.kernel.state.withLock { state in
+                state.counters[Int32(ifindex)] = counters(2000)
+                state.counters[Int32(ifindex)]?.rx.errors = 1
+                state.counters[Int32(ifindex)]?.carrierErrors = 3
+            }
             // Not asked again within the interval.
             #expect(try daemon.ask("GET", "/v1/stats").body == first.body)
             #expect(try daemon.ask("GET", "/v1/tunnels/tun_a/stats")["rx.bytes"] == .integer(1000))
@@ -36,13 +40,20 @@ import Tunnels
                 second.text == """
                     {"name":"tun_a",\(text("id", of: created)),"ifindex":\(ifindex),"epoch":1,\
                     "sampled_at":"2026-01-02T03:04:05.678Z","interval_seconds":2.0,\
-                    "rx":{"bytes":2000,"packets":20,"errors":0,"dropped":0},\
-                    "tx":{"bytes":0,"packets":0,"errors":0,"dropped":0},"drops":{},\
-                    "rates":{"rx_bits_per_second":4000.0,"rx_packets_per_second":5.0,"tx_bits_per_second":0.0,\
-                    "tx_packets_per_second":0.0}}
+                    "rx":{"bytes":2000,"packets":20,"errors":1,"dropped":0},\
+                    "tx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"carrier_errors":3},"drops":{},\
+                    "rates":{"rx_bits_per_second":4000.0,"rx_packets_per_second":5.0,"rx_errors_per_second":0.5,\
+                    "rx_dropped_per_second":0.0,"tx_bits_per_second":0.0,"tx_packets_per_second":0.0,\
+                    "tx_errors_per_second":0.0,"tx_dropped_per_second":0.0,"tx_carrier_errors_per_second":1.5},\
+                    "rates_minute":{"rx_bits_per_second":4000.0,"rx_packets_per_second":5.0,"rx_errors_per_second":0.5,\
+                    "rx_dropped_per_second":0.0,"tx_bits_per_second":0.0,"tx_packets_per_second":0.0,\
+                    "tx_errors_per_second":0.0,"tx_dropped_per_second":0.0,"tx_carrier_errors_per_second":1.5,"seconds":2.0},\
+                    "totals":{\(text("created_at", of: created).replacing("created_at", with: "since")),\
+                    "rx":{"bytes":2000,"packets":20,"errors":1,"dropped":0},\
+                    "tx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"carrier_errors":3}}}
                     """)
             #expect(try daemon.ask("GET", "/v1/stats")["items.0.rates.rx_bits_per_second"] == .integer(4000))
-            daemon.kernel.state.withLock { $0.counters[Int32(ifindex)] = counters(3000) }
+            daemon.kernel.state.withLock { $0.counters[Int32(ifindex)]?.rx.bytes = 3000 }
             daemon.clock.advance(by: .milliseconds(10))
             #expect(try daemon.ask("GET", "/v1/stats")["items.0.rx.bytes"] == .integer(2000))
             #expect(try daemon.ask("GET", "/v1/stats?fresh=true")["items.0.rx.bytes"] == .integer(3000))
@@ -69,13 +80,15 @@ import Tunnels
             daemon.kernel.state.withLock { state in
                 state.counters[Int32(ifindex)]?.rx = largest
                 state.counters[Int32(ifindex)]?.tx = largest
+                state.counters[Int32(ifindex)]?.carrierErrors = .max
                 for reason in DropReason.allCases { state.reasons[Int32(ifindex), default: [:]][reason] = .max }
             }
             daemon.clock.advance(by: .seconds(1))
             for path in ["/v1/stats", "/v1/tunnels/tun_aaaaaaaaaaa/stats"] {
                 let text = try daemon.ask("GET", path).text
                 #expect(text.contains(#""tx":{"bytes":18446744073709551615,"packets":18428315757951600,"#))
-                #expect(text.contains(#""errors":18446744073709551615,"dropped":18446744073709551615},"drops":{"#))
+                #expect(
+                    text.contains(#""dropped":18446744073709551615,"carrier_errors":18446744073709551615},"drops":"#))
                 #expect(text.contains(#""tx_failed":18446744073709551615},"rates":{"#))
             }
         }
@@ -92,7 +105,8 @@ import Tunnels
             _ = try daemon.ask("POST", "/v1/tunnels", body, headers: ["Prefer: respond-async"])
             let answer = try daemon.ask("GET", "/v1/tunnels/tun_a/stats")
             #expect(answer.status == 200)
-            for member in ["ifindex", "rx", "tx", "drops", "rates"] { #expect(answer[member] == .null) }
+            for member in ["ifindex", "rx", "tx", "drops", "rates", "rates_minute"] { #expect(answer[member] == .null) }
+            #expect(answer["totals.tx.carrier_errors"] == .integer(0))
             #expect(try daemon.ask("GET", "/v1/stats")["items"] == .array([]))
         }
     }

@@ -120,6 +120,9 @@ import Tunnels
         "INSERT INTO checkpoint_tunnel (checkpoint_id, tunnel_id) VALUES ('none', 'y')",
         "INSERT INTO answer VALUES ('a', 'k', zeroblob(31), 1, 201, '[]', x'')",
         "INSERT INTO answer VALUES ('a', '', zeroblob(32), 1, 201, '[]', x'')",
+        """
+        INSERT INTO tunnel_total SELECT id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, NULL, 'x', 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM tunnel
+        """,
         "INSERT INTO token (name, scope, digest, created_at) VALUES ('', 'root', zeroblob(32), 1)",
         "INSERT INTO token (name, scope, digest, created_at) VALUES ('', 'read', zeroblob(31), 1)",
     ])
@@ -133,7 +136,9 @@ import Tunnels
     // MARK: Earlier versions
 
     /// A dump of each released schema with rows; the present code must read them all.
-    static let versions = ["version1": PackageResources.version1_sql]
+    static let versions = [
+        "version1": PackageResources.version1_sql, "version2": PackageResources.version2_sql,
+    ]
 
     @Test(arguments: versions.keys)
     func aDatabaseOfAnEarlierVersionIsBroughtUpToDate(version: String) throws {

@@ -66,7 +66,7 @@ final class EventStreams: Sendable {
             defer { inbox.isTicking = true }
             return (inbox.lastID, !inbox.isTicking)
         }
-        let room = EventSubscriber.Room()
+        let room = StreamRoom()
         let stream = ResponseStream(
             onClose: { self.schedule { $0.left.append(id) } },
             onRoom: {

@@ -4,17 +4,9 @@ internal import TunnelStore
 
 /// One client's stream of events. It has no queue of its own but the stream's buffer: when that is full, it falls behind.
 final class EventSubscriber: Sendable {
-    /// Whether a stream isn't known to be full.
-    final class Room: Sendable {
-        private let isThere = Atomic(true)
-
-        var now: Bool { isThere.load(ordering: .acquiring) }
-        func set(_ value: Bool) { isThere.store(value, ordering: .releasing) }
-    }
-
     let id: UInt64
     let stream: ResponseStream
-    let room: Room
+    let room: StreamRoom
     let selection: EventSelection
     let principal: Principal?
     /// The last event that was sent or passed over. This and the next are used by the streams' one queue alone.
@@ -23,7 +15,7 @@ final class EventSubscriber: Sendable {
     private let isCurrent = Atomic(false)
 
     init(
-        id: UInt64, stream: ResponseStream, room: Room, selection: EventSelection, principal: Principal?,
+        id: UInt64, stream: ResponseStream, room: StreamRoom, selection: EventSelection, principal: Principal?,
         after position: Int64
     ) {
         self.id = id
