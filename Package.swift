@@ -30,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
         .systemLibrary(
             name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev", "nettle-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
         .target(name: "Tunnels", swiftSettings: strict),
         .target(name: "Netlink", dependencies: ["CMnl"], swiftSettings: strictAndSafe),
@@ -48,7 +49,7 @@ let package = Package(
         .target(
             name: "History", dependencies: ["Reconciler", "Tunnels", grdb, log], swiftSettings: strict),
         .target(name: "Echo", dependencies: ["Tunnels", log], swiftSettings: strictAndSafe),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", log], swiftSettings: strictAndSafe),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CZlib", log], swiftSettings: strictAndSafe),
         .target(
             name: "TunnelAPI",
             dependencies: ["HTTPServer", "History", "Reconciler", "TunnelStore", "Tunnels", log, yams],

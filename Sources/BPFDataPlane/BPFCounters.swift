@@ -24,6 +24,9 @@ final class BPFCounters: CounterSource {
             throw TunnelProblem(error)
         }
     }
+
+    /// A device that somebody else made has no programs, and so no counters here.
+    func isOurMaking(_ ifindex: Int32) -> Bool { true }
 }
 
 extension LinkCounters {
@@ -38,6 +41,7 @@ extension LinkCounters {
         rx.dropped = total.rx_fragment + total.rx_down + total.rx_failed
         tx.errors = total.tx_not_ipv4 + total.tx_inner_header + total.tx_no_route + total.tx_loop + total.tx_too_big
         tx.dropped = total.tx_nested + total.tx_failed
+        carrierErrors = total.tx_no_route
     }
 }
 

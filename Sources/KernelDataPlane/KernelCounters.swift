@@ -33,6 +33,8 @@ public final class KernelCounters: CounterSource {
         case .failure(let error): throw TunnelProblem(error)
         }
     }
+
+    public func isOurMaking(_ ifindex: Int32) -> Bool { UInt32(bitPattern: ifindex) >= KernelDataPlane.firstIndex }
 }
 
 extension Tunnels.LinkCounters {
@@ -46,5 +48,6 @@ extension Tunnels.LinkCounters {
         tx.packets = counters.txPackets
         tx.errors = counters.txErrors
         tx.dropped = counters.txDropped
+        carrierErrors = counters.txCarrierErrors
     }
 }

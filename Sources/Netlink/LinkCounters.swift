@@ -1,7 +1,7 @@
 internal import CMnl
 
-/// The counters of a link since it was created: those that `struct rtnl_link_stats64` begins with, laid out alike.
-/// What follows there splits errors by causes that only hardware has.
+/// The counters of a link since it was created, of those in `struct rtnl_link_stats64` that virtual links count. The
+/// others split errors by causes that only hardware has.
 public struct LinkCounters: Hashable, Sendable, BitwiseCopyable {
     public var rxPackets: UInt64 = 0
     public var txPackets: UInt64 = 0
@@ -11,15 +11,34 @@ public struct LinkCounters: Hashable, Sendable, BitwiseCopyable {
     public var txErrors: UInt64 = 0
     public var rxDropped: UInt64 = 0
     public var txDropped: UInt64 = 0
+    /// Packets for which there was no way to the remote, or none but into the tunnel itself.
+    public var txCarrierErrors: UInt64 = 0
 
     public init() {}
 }
 
 extension LinkCounters {
+    /// What the kernel's struct begins with, laid out alike.
+    private struct Beginning: BitwiseCopyable {
+        let rxPackets, txPackets, rxBytes, txBytes, rxErrors, txErrors, rxDropped, txDropped: UInt64
+        // multicast, collisions, and the detailed errors of rx and tx up to aborted.
+        let others: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+        let txCarrierErrors: UInt64
+    }
+
     /// Reads the kernel's struct, which grew over time at its end.
     @inline(__always)
     init(_ payload: RawSpan) throws(Malformed) {
-        self = try payload.load(LinkCounters.self)
+        let stats = try payload.load(Beginning.self)
+        rxPackets = stats.rxPackets
+        txPackets = stats.txPackets
+        rxBytes = stats.rxBytes
+        txBytes = stats.txBytes
+        rxErrors = stats.rxErrors
+        txErrors = stats.txErrors
+        rxDropped = stats.rxDropped
+        txDropped = stats.txDropped
+        txCarrierErrors = stats.txCarrierErrors
     }
 
     func put(_ type: Int, into writer: inout MessageWriter) {
@@ -32,6 +51,7 @@ extension LinkCounters {
         stats.tx_errors = txErrors
         stats.rx_dropped = rxDropped
         stats.tx_dropped = txDropped
+        stats.tx_carrier_errors = txCarrierErrors
         writer.put(type, structure: stats)
     }
 }

@@ -7,6 +7,9 @@ final class Roster: Sendable {
     /// Of each view.
     let ifindexes: [Int32]
 
+    /// No position.
+    static let nowhere = -1
+
     init(_ views: [TunnelView]) {
         let ifindexes = views.compactMap(\.status.ifindex)
         self.ifindexes = ifindexes
@@ -23,14 +26,22 @@ final class Roster: Sendable {
         return position < views.count && views[position].tunnel.id == tunnel.id ? position : nil
     }
 
-    /// Where each tunnel was in a former roster; nil where it wasn't, or had another link.
-    func positions(in former: Roster) -> [Int?] {
+    /// Where each tunnel was in a former roster, `nowhere` where it wasn't or had another name.
+    func positions(in former: Roster) -> [Int] {
         var position = 0
-        return zip(views, ifindexes).map { view, ifindex in
+        return views.map { view in
             while position < former.views.count, former.views[position].tunnel.name < view.tunnel.name { position += 1 }
-            guard position < former.views.count, former.views[position].tunnel.id == view.tunnel.id else { return nil }
-            return former.ifindexes[position] == ifindex ? position : nil
+            guard position < former.views.count, former.views[position].tunnel.id == view.tunnel.id else {
+                return Self.nowhere
+            }
+            return position
         }
+    }
+
+    /// Whether a tunnel of this roster has the link that one of another had.
+    func hasSameLink(at position: Int, as former: Roster, at formerPosition: Int) -> Bool {
+        ifindexes[position] == former.ifindexes[formerPosition]
+            && views[position].status.epoch == former.views[formerPosition].status.epoch
     }
 
     /// The first position whose name isn't before `name`.

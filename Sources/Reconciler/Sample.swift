@@ -2,16 +2,8 @@ public import Tunnels
 
 /// The counters of all tunnels at one moment.
 public final class Sample: Sendable {
-    public struct Entry: Sendable {
-        public let view: TunnelView
-        public let counters: LinkCounters
-        /// What the errors and drops were, where the data plane can tell.
-        public let reasons: [DropReason: UInt64]
-        /// What the counters grew by in the interval; nil where there is nothing to compare with: in the first
-        /// sample, and when the link was made anew in between.
-        public let growth: LinkCounters?
-    }
-
+    /// 1, 2, 3… since the daemon's start.
+    public let number: UInt64
     public let sampledAt: Timestamp
     /// From the sample this one is compared with; 0 for the first.
     public let intervalSeconds: Double
@@ -19,83 +11,108 @@ public final class Sample: Sendable {
     public let durationSeconds: Double
     /// By name; tunnels without a link are left out.
     public let entries: Entries
+    /// The totals of tunnels without a link, among others.
+    private let parked: [TunnelID: Account]
 
-    init(sampledAt: Timestamp, intervalSeconds: Double, durationSeconds: Double, entries: Entries) {
+    init(
+        number: UInt64, sampledAt: Timestamp, intervalSeconds: Double, durationSeconds: Double, entries: Entries,
+        parked: [TunnelID: Account] = [:]
+    ) {
+        self.number = number
         self.sampledAt = sampledAt
         self.durationSeconds = durationSeconds
         self.intervalSeconds = intervalSeconds
         self.entries = entries
+        self.parked = parked
     }
 
     public func entry(of tunnel: Tunnel) -> Entry? {
-        entries.roster.position(of: tunnel).map { entries[$0] }
+        entries.reading.roster.position(of: tunnel).map { entries[$0] }
     }
 
-    /// Counters joined with the tunnels they belong to. An entry is put together when it is read: most samples are
-    /// read for a few of them, and what they grew by can be told from the counters alone.
-    public struct Entries: RandomAccessCollection, Sendable {
-        fileprivate let roster: Roster
-        /// Of each tunnel in the roster.
-        private let counters: [LinkCounters]
-        private let reasons: [Int32: [DropReason: UInt64]]
-        /// Those of the sample this one is compared with, in that one's order. Only they are kept of it.
-        private let former: [LinkCounters]
-        /// Where in `former` each tunnel is, nil where it isn't; nil for all where the order is the same.
-        private let formerPositions: [Int?]?
+    /// What went through the tunnel since it was defined, also where it has no link now.
+    public func totals(of tunnel: Tunnel) -> LinkCounters {
+        entry(of: tunnel)?.totals ?? parked[tunnel.id]?.total ?? LinkCounters()
+    }
 
-        /// - Parameter base: the entries to compare with.
-        init(of roster: Roster, in table: CounterTable, since base: Entries?) {
-            var counters: [LinkCounters] = []
-            counters.reserveCapacity(roster.ifindexes.count)
-            for ifindex in roster.ifindexes {
-                if let found = table[ifindex] { counters.append(found) }
+    /// One tunnel's counters, and what can be told from them. Each is put together when it is read.
+    public struct Entry: Sendable {
+        fileprivate let entries: Entries
+        fileprivate let position: Int
+
+        public var view: TunnelView { entries.reading.roster.views[position] }
+
+        /// Of its link, since that was made.
+        public var counters: LinkCounters { entries.reading.counters[position] }
+
+        /// What the errors and drops were, where the data plane can tell.
+        public var reasons: [DropReason: UInt64] {
+            entries.joined.reasons[entries.reading.roster.ifindexes[position]] ?? [:]
+        }
+
+        /// What the counters grew by in the interval; nil where there is nothing to compare with: in the first
+        /// sample, and when the link was made anew in between.
+        public var growth: LinkCounters? {
+            guard let base = entries.joined.base, let former = base.positionOfLink(position) else { return nil }
+            return counters.growth(since: base.former.counters[former])
+        }
+
+        /// What the totals grew by in about the last minute, whatever became of the link meanwhile, and in how many
+        /// seconds; nil where there is nothing to compare with.
+        public var minute: (growth: LinkCounters, seconds: Double)? {
+            for comparison in entries.joined.minute {
+                guard let former = comparison.position(position) else { continue }
+                guard let growth = totals.growth(since: comparison.former.total(at: former)) else { return nil }
+                return (growth, comparison.seconds)
             }
-            // A link that is gone leaves its tunnel out until the next look notices.
-            let roster = counters.count == roster.ifindexes.count ? roster : roster.filtered { table[$0] != nil }
-            self.roster = roster
-            self.counters = counters
-            reasons = table.reasons
-            former = base?.counters ?? []
-            if let base {
-                formerPositions = base.roster === roster ? nil : roster.positions(in: base.roster)
-            } else {
-                formerPositions = Array(repeating: nil, count: counters.count)
+            return nil
+        }
+
+        /// Since the tunnel was defined, over all its links.
+        public var totals: LinkCounters { entries.reading.total(at: position) }
+    }
+
+    /// Counters joined with the tunnels they belong to.
+    public struct Entries: RandomAccessCollection, Sendable {
+        /// What all entries share.
+        fileprivate final class Joined: Sendable {
+            let reading: Reading
+            let reasons: [Int32: [DropReason: UInt64]]
+            /// nil for the first sample.
+            let base: Comparison?
+            /// The one furthest back first.
+            let minute: [Comparison]
+
+            init(
+                _ reading: Reading, _ reasons: [Int32: [DropReason: UInt64]], base: Comparison?, minute: [Comparison]
+            ) {
+                self.reading = reading
+                self.reasons = reasons
+                self.base = base
+                self.minute = minute
             }
+        }
+
+        fileprivate let joined: Joined
+
+        var reading: Reading { joined.reading }
+
+        /// - Parameters:
+        ///   - base: what the growth is counted from.
+        ///   - minute: what that of the minute is counted from, the one furthest back first: where a tunnel isn't in
+        ///     one, the next serves.
+        init(_ reading: Reading, reasons: [Int32: [DropReason: UInt64]], since base: Reading?, minute: [Reading]) {
+            joined = Joined(
+                reading, reasons, base: base.map { Comparison(of: reading, with: $0) },
+                minute: minute.map { Comparison(of: reading, with: $0) })
         }
 
         public var startIndex: Int { 0 }
-        public var endIndex: Int { counters.count }
+        public var endIndex: Int { reading.counters.count }
 
         public subscript(position: Int) -> Entry {
-            let formerPosition = formerPositions.map { $0[position] } ?? position
-            return Entry(
-                view: roster.views[position], counters: counters[position],
-                reasons: reasons[roster.ifindexes[position]] ?? [:],
-                growth: formerPosition.flatMap { counters[position].growth(since: former[$0]) })
+            precondition(indices.contains(position), "no entry at \(position)")
+            return Entry(entries: self, position: position)
         }
-    }
-}
-
-extension LinkCounters {
-    /// nil where a counter went back: the link began anew.
-    func growth(since former: LinkCounters) -> LinkCounters? {
-        guard let rx = rx.growth(since: former.rx), let tx = tx.growth(since: former.tx) else { return nil }
-        var growth = LinkCounters()
-        growth.rx = rx
-        growth.tx = tx
-        return growth
-    }
-}
-
-extension LinkCounters.Direction {
-    fileprivate func growth(since former: Self) -> Self? {
-        guard bytes >= former.bytes, packets >= former.packets, errors >= former.errors, dropped >= former.dropped
-        else { return nil }
-        var growth = Self()
-        growth.bytes = bytes - former.bytes
-        growth.packets = packets - former.packets
-        growth.errors = errors - former.errors
-        growth.dropped = dropped - former.dropped
-        return growth
     }
 }

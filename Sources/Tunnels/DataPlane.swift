@@ -77,6 +77,8 @@ public struct LinkCounters: Hashable, Sendable {
 
     public var rx = Direction()
     public var tx = Direction()
+    /// Packets for which there was no way to the remote. The kernel counts them among `tx.errors` too.
+    public var carrierErrors: UInt64 = 0
 
     public init() {}
 }
@@ -115,4 +117,7 @@ public enum DropReason: String, Sendable, CaseIterable {
 public protocol CounterSource: AnyObject, Sendable {
     /// The counters of every link.
     func counters() throws(TunnelProblem) -> CounterTable
+
+    /// Whether we made the link of that number. What another one counted before it was adopted isn't its tunnel's.
+    func isOurMaking(_ ifindex: Int32) -> Bool
 }

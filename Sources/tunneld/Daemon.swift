@@ -48,6 +48,7 @@ struct Daemon {
             let history = RateHistory(
                 directory: reconciler.directory, path: store.path + ".history", budget: settings.historyBudget,
                 logger: logger)
+            sampler.onSample { history.record($0) }
             let statistics = StatisticsSource()
             let api = API(
                 API.Sources(
@@ -99,6 +100,7 @@ struct Daemon {
             let addresses = try bind()
             monitor.start { [reconciler] in reconciler.kernelChanged() }
             try await reconciler.start(armMonitor: { [monitor] in monitor.arm() })
+            sampler.run()
             try server.serve()
             for address in addresses { hint(at: address) }
         } catch {
@@ -113,6 +115,7 @@ struct Daemon {
         watch.cancel()
         api.stopWaiting()
         server.stop()
+        sampler.stop()
         await reconciler.stop()
         history.stop()
         withExtendedLifetime(claim) {}

@@ -155,8 +155,9 @@ import Testing
             #expect(counters.rxBytes == 3 && counters.txBytes == 4)
             #expect(counters.rxErrors == 5 && counters.txErrors == 6)
             #expect(counters.rxDropped == 7 && counters.txDropped == 8)
+            #expect(counters.txCarrierErrors == 18)
         }
-        #expect(throws: Malformed.self) { try self.counters(Array(repeating: 0, count: 63)) }
+        #expect(throws: Malformed.self) { try self.counters(Array(repeating: 0, count: 143)) }
     }
 
     @Test(arguments: [Captured.unknownKind, Captured.unknownKindEchoed])

@@ -20,6 +20,8 @@ final class FakeDataPlane: DataPlane, CounterSource {
         /// The plans of each call of `apply`.
         var applied: [[TunnelPlan]] = []
         var counters: [Int32: LinkCounters] = [:]
+        /// The counters can't be read.
+        var unreadableCounters: TunnelProblem?
         var samples = 0
     }
 
@@ -117,12 +119,14 @@ final class FakeDataPlane: DataPlane, CounterSource {
     // MARK: - CounterSource
 
     func counters() throws(TunnelProblem) -> CounterTable {
-        state.withLock { state in
+        let result: Result<CounterTable, TunnelProblem> = state.withLock { state in
+            if let problem = state.unreadableCounters { return .failure(problem) }
             state.samples += 1
             var table = CounterTable()
             for (ifindex, counters) in state.counters { table.append(counters, of: ifindex) }
-            return table
+            return .success(table)
         }
+        return try result.get()
     }
 }
 

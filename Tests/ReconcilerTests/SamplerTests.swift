@@ -7,34 +7,7 @@ import Tunnels
 @testable import Reconciler
 
 @Suite struct SamplerTests {
-    /// A daemon with tunnels and the sampler of its links.
-    private struct Bench {
-        let daemon: Daemon
-        let sampler: Sampler
-
-        init(tunnels: Int) async throws {
-            daemon = try await Daemon()
-            for number in 0..<tunnels { await daemon.write(.create(try definition(number + 1))) }
-            sampler = Sampler(
-                source: daemon.plane, directory: daemon.reconciler.directory, interval: .seconds(1),
-                timing: daemon.time.timing)
-            for number in 0..<tunnels { try count(number + 1, packets: 0) }
-        }
-
-        func count(_ number: Int, packets: UInt64) throws {
-            let ifindex = try #require(daemon.link("tun_\(number)")).ifindex
-            var counters = LinkCounters()
-            (counters.rx.packets, counters.rx.bytes) = (packets, packets * 100)
-            (counters.tx.packets, counters.tx.bytes) = (packets * 2, packets * 200)
-            daemon.plane.edit { $0.counters[ifindex] = counters }
-        }
-
-        func wait(_ duration: Duration) { daemon.time.move(to: daemon.time.uptime + duration) }
-
-        func entry(_ number: Int, in sample: Sample) throws -> Sample.Entry? {
-            sample.entry(of: try #require(try daemon.view("tun_\(number)")).tunnel)
-        }
-    }
+    private typealias Bench = SamplerBench
 
     @Test func aSampleServesEverybodyForAnInterval() async throws {
         let bench = try await Bench(tunnels: 3)
@@ -131,6 +104,14 @@ import Tunnels
             later[keyPath: direction][keyPath: field] = 5
             #expect(later.growth(since: former)?[keyPath: direction][keyPath: field] == 3)
         }
+    }
+
+    @Test func soHasOneOfCarrierErrors() {
+        var (former, later) = (LinkCounters(), LinkCounters())
+        former.carrierErrors = 2
+        #expect(later.growth(since: former) == nil)
+        later.carrierErrors = 7
+        #expect(later.growth(since: former)?.carrierErrors == 5)
     }
 
     @Test func aTunnelWithoutALinkIsLeftOut() async throws {

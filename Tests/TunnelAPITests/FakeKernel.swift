@@ -17,6 +17,8 @@ final class FakeKernel: CounterSource {
 
     let state = Mutex(State())
 
+    func isOurMaking(_ ifindex: Int32) -> Bool { true }
+
     func counters() throws(TunnelProblem) -> CounterTable {
         let state = state.withLock { $0 }
         if let problem = state.countersProblem { throw problem }
