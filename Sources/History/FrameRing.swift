@@ -17,13 +17,13 @@ struct FrameRing: Sendable {
         return first.place * resolution.seconds..<(last.place + 1) * resolution.seconds
     }
 
-    /// Puts a frame in its place. Where there is one already, the new one counts, and the old one where the new has
+    /// Puts a frame in its place. Where there is one already, the newer of the two counts, and the older where that has
     /// nothing.
-    mutating func insert(_ frame: Frame) {
+    mutating func insert(_ frame: Frame, isOlder: Bool = false) {
         let index = index(of: frame.place)
         var frame = frame
         if index < frames.count, frames[index].place == frame.place {
-            frame = frame.filled(from: frames[index])
+            frame = isOlder ? frames[index].filled(from: frame) : frame.filled(from: frames[index])
             bytes -= frames[index].bytes
             frames[index] = frame
         } else {

@@ -147,7 +147,8 @@ struct Frames: Sendable {
     }
 
     private mutating func add(_ frame: Frame, to resolution: Resolution) {
-        insert(frame, resolution)
+        self[resolution].insert(frame)
+        self[resolution].trim(to: plan.frames[resolution.rawValue])
         noteUnwritten(frame.place, resolution)
     }
 
@@ -179,9 +180,9 @@ struct Frames: Sendable {
         return average(place.floorDivided(by: ratio), resolution, including: part)
     }
 
-    /// Puts in what was read from disk.
-    mutating func insert(_ frame: Frame, _ resolution: Resolution) {
-        self[resolution].insert(frame)
+    /// Puts in what was read from disk, where there is nothing newer.
+    mutating func fill(_ frame: Frame, _ resolution: Resolution) {
+        self[resolution].insert(frame, isOlder: true)
         self[resolution].trim(to: plan.frames[resolution.rawValue])
     }
 

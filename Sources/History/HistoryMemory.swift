@@ -26,7 +26,7 @@ final class HistoryMemory: Sendable {
         let end = resolution == .tenSeconds ? present + 1 : present
         frames.withLock { frames in
             for (offset, codes) in codes.enumerated() where !codes.isEmpty && first + Int64(offset) < end {
-                frames.insert(Frame(place: first + Int64(offset), codes: codes), resolution)
+                frames.fill(Frame(place: first + Int64(offset), codes: codes), resolution)
             }
         }
     }

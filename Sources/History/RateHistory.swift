@@ -31,6 +31,7 @@ public final class RateHistory: Sendable {
     /// nil where there is none.
     let disk: HistoryDisk?
     private let recording = Mutex(Recording())
+    private let latest = Mutex<Sample?>(nil)
 
     private struct Recording {
         /// The block of ten-second places that the latest sample ended in.
@@ -63,9 +64,15 @@ public final class RateHistory: Sendable {
 
     /// Takes in a sample of the ticker; to be called in their order.
     public func record(_ sample: Sample) {
-        record(
-            until: sample.sampledAt, seconds: sample.intervalSeconds,
-            sample.entries.lazy.map { ($0.view.tunnel.id, $0.growth) })
+        let former = latest.withLock { latest in
+            defer { latest = sample }
+            return latest
+        }
+        // Not the sample's own growth: that may be from another one, which somebody asked for in between, and then what
+        // was before that would be missing.
+        guard let former else { return }
+        let (seconds, growths) = sample.growth(since: former)
+        record(until: sample.sampledAt, seconds: seconds, growths)
     }
 
     func record(
