@@ -95,7 +95,7 @@ def page(stage):
 def writer(stage):
     """Signed in with a token that may write, at the list."""
     page = Page(stage.browser)
-    page.sign_in(stage.token())
+    page.resume(stage.token())
     page.wait_for_row("tun_a", "up")
     return page
 

@@ -27,6 +27,13 @@ class Page:
         self.press_button("Open")
         self.wait_until(lambda: self.browser.find("nav"), "signed in")
 
+    def resume(self, token, fragment=""):
+        """As after a reload in a tab where somebody signed in."""
+        self.open(fragment)
+        self.browser.run("sessionStorage.setItem('tunneld.token', arguments[0])", token)
+        self.browser.reload()
+        self.wait_until(lambda: self.browser.find("nav"), "signed in")
+
     def go(self, fragment):
         self.browser.run("location.hash = arguments[0]", fragment)
 

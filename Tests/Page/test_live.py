@@ -41,5 +41,5 @@ def test_hidden_tabs_hold_no_connection(stage, writer):
     """A browser gives one server six connections for all its tabs, so a fourth tab would wait for ever."""
     for _ in range(4):
         writer.browser.new_tab()
-        writer.sign_in(stage.token())
+        writer.resume(stage.token())
         writer.wait_for_row("tun_a", "up")
