@@ -65,6 +65,9 @@ let package = Package(
                 arguments, log,
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "measure-history", dependencies: ["History", "Tunnels", log], path: "Benchmarks/History",
+            swiftSettings: strict),
         // The kernel's rules in memory, for tests of what plans for it.
         .target(name: "ModelHost", dependencies: ["Tunnels"], path: "Tests/ModelHost", swiftSettings: strict),
         .testTarget(name: "TunnelsTests", dependencies: ["ModelHost", "Tunnels"], swiftSettings: strict),

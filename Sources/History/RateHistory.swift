@@ -2,7 +2,7 @@ internal import Dispatch
 public import Logging
 public import Reconciler
 internal import Synchronization
-internal import Tunnels
+package import Tunnels
 
 /// The history of all tunnels' rates, in several resolutions: seconds in memory, coarser ones on disk too.
 ///
@@ -47,7 +47,8 @@ public final class RateHistory: Sendable {
         self.init(path: path, budget: budget, logger: logger) { directory.view(.id($0)) == nil }
     }
 
-    init(path: String, budget: Budget, logger: Logger, isGone: @escaping @Sendable (TunnelID) -> Bool) {
+    /// - Parameter isGone: whether a tunnel is no more.
+    package init(path: String, budget: Budget, logger: Logger, isGone: @escaping @Sendable (TunnelID) -> Bool) {
         (self.isGone, self.logger) = (isGone, logger)
         isOn = budget.memoryBytes > 0
         let hasDisk = budget.diskBytes > 0 && isOn
@@ -75,7 +76,11 @@ public final class RateHistory: Sendable {
         record(until: sample.sampledAt, seconds: seconds, growths)
     }
 
-    func record(
+    /// - Parameters:
+    ///   - end: by the wall clock.
+    ///   - seconds: what was counted in.
+    ///   - growths: nil where it isn't known.
+    package func record(
         until end: Timestamp, seconds: Double, _ growths: some Collection<(id: TunnelID, growth: LinkCounters?)>
     ) {
         guard isOn else { return }
@@ -101,13 +106,16 @@ public final class RateHistory: Sendable {
     }
 
     /// Writes what isn't on disk, in its own time, and forgets the tunnels that are no more.
-    func flush(purging: Bool) {
+    package func flush(purging: Bool) {
         let (ids, end) = memory.frames.withLock { ($0.slots.ids, $0.recordedUntil) }
         guard let end else { return }
         let gone = Set(ids.compactMap(\.self).filter(isGone))
         memory.frames.withLock { $0.slots.release { gone.contains($0) } }
         disk?.flush(memory, isGone: isGone, purging: purging, now: end.floorDivided(by: 1000))
     }
+
+    /// Waits until what was to be written is.
+    package func settle() { disk?.wait() }
 
     /// Writes what isn't on disk; returns when that is done.
     public func stop() {

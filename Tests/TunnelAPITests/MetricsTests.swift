@@ -141,7 +141,6 @@ import Tunnels
                 "tunneld_netlink_interrupted_dumps_total 4", "tunneld_monitor_events_total 5",
                 "tunneld_monitor_overflows_total 6", #"tunneld_http_responses_total{class="5xx"} 0"#,
                 "tunneld_http_received_bytes_total 67", "tunneld_http_open_streams 0",
-                "tunneld_http_deferred_answers 0",
                 "tunneld_sqlite_commit_duration_seconds_count 1", "tunneld_sqlite_rollbacks_total 0",
                 "tunneld_sqlite_full_total 0", "process_cpu_seconds_total 1.5", "process_resident_memory_bytes 4096",
                 "process_virtual_memory_bytes 8192", "process_open_fds 10", "process_max_fds 1024",

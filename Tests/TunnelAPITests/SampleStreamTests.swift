@@ -149,11 +149,13 @@ import Tunnels
         try await withTunnels(200) { daemon in
             let slow = try EventClient(daemon.unix, "/v1/stats/stream", receiveBuffer: 4096)
             let quick = try EventClient(daemon.unix, "/v1/stats/stream")
+            _ = try sample(quick)
             for _ in 0..<40 {
                 daemon.clock.advance(by: .seconds(1))
                 _ = try sample(quick)
             }
             while try slow.block() != nil {}
+            daemon.clock.advance(by: .seconds(1))
             _ = try sample(quick)
         }
     }
