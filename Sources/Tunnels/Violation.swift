@@ -100,7 +100,8 @@ extension TunnelDefinition {
             let isNew = seen.insert(Ends(local: address.local, far: address.peer ?? address.local)).inserted
             let isElsewhere = subnets.insert(Place(local: address.local, subnet: address.onLinkPrefix)).inserted
             if !isNew || !isElsewhere {
-                found.append(Violation("/addresses/\(position)", "\(address.local) is in the list twice; leave one out."))
+                let detail = "\(address.local) is in the list twice; leave one out."
+                found.append(Violation("/addresses/\(position)", detail))
             }
             if let reason = Self.unusableOnLink(address) {
                 found.append(Violation("/addresses/\(position)", "\(address) \(reason)."))
