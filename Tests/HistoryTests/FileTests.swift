@@ -277,11 +277,11 @@ final class Bench {
 
     @Test func aSmallerBudgetMakesTheFileSmaller() throws {
         let bench = try Bench()
-        let many = ids(20)
-        bench.run(5400, many, packets: 10, each: 10, isVaried: true)
+        let many = ids(40)
+        bench.run(7200, many, packets: 10, each: 10, isVaried: true)
         bench.history.disk?.wait()
         let before = bench.history.diskBytes
-        bench.budget.diskBytes = 1 << 16
+        bench.budget.diskBytes = 1 << 18
         #expect(before > bench.budget.diskBytes)
         bench.restart()
         bench.run(700, many, packets: 10, each: 10)
