@@ -26,6 +26,7 @@ test:  ## all tests: Swift's here, the system's on a real kernel
 bench: build  ## measure, against plain C that does the same
 	@scripts/install-dependencies bench
 	@$(MAKE) --no-print-directory -C Benchmarks
+	swift build -c release --static-swift-stdlib --product measure-history
 	@Benchmarks/run --tunneld $(binary)
 
 fmt:  ## format the Swift code
