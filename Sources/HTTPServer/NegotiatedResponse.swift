@@ -9,7 +9,8 @@ public final class NegotiatedResponse: Sendable {
         case made(PreparedResponse?)
     }
 
-    private let response: Response
+    /// What is common to both forms: all but the body.
+    private let head: Response
     private let plain: PreparedResponse
     /// Without quotes.
     private let tag: String?
@@ -24,7 +25,7 @@ public final class NegotiatedResponse: Sendable {
     /// - Returns: nil as ``PreparedResponse`` does.
     public init?(_ response: Response, tag: String? = nil, level: Int = 6) {
         guard let plain = PreparedResponse(Self.form(of: response, tag: tag)) else { return nil }
-        self.response = response
+        head = Response(status: response.status, headers: response.headers)
         self.plain = plain
         self.tag = tag
         self.level = level
@@ -35,7 +36,7 @@ public final class NegotiatedResponse: Sendable {
         let form = request.acceptsGzip ? compressedForm() : nil
         guard isKnown(to: request) else { return .prepared(form ?? plain) }
         let kept = ["ETag", "Vary", "Cache-Control"]
-        let headers = (form ?? plain).response.headers.filter { kept.contains($0.name) }
+        let headers = (form ?? plain).headers.filter { kept.contains($0.name) }
         return .response(Response(status: 304, headers: headers))
     }
 
@@ -49,10 +50,10 @@ public final class NegotiatedResponse: Sendable {
     }
 
     private func compress() -> PreparedResponse? {
-        guard case .bytes(let bytes) = response.body, let shorter = Gzip.compress(bytes, level: level),
+        guard case .bytes(let bytes) = plain.response.body, let shorter = Gzip.compress(bytes, level: level),
             shorter.count < bytes.count
         else { return nil }
-        var response = response
+        var response = head
         response.body = .bytes(shorter)
         response.headers.append(.init("Content-Encoding", "gzip"))
         // Other bytes are another representation, with another strong tag.

@@ -52,7 +52,7 @@ enum OwnErrorPage {
             _ = take()
             return nil
         }
-        guard let announcement = take() else { return unsafe Response.makeHandle(copying: []) }
+        guard let announcement = take() else { return unsafe Response.makeHandle(copying: [])?.handle }
         let server = announcement.server
         var response = server.response(
             to: HTTPError(ownPageStatus: announcement.status, limits: server.limits), nil)

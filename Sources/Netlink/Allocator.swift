@@ -10,7 +10,7 @@ public enum Allocator {
     public static func keepFreedPages() {
         _ = mallopt(M_ARENA_MAX, 1)
         _ = mallopt(M_TOP_PAD, 1 << 20)
-        _ = mallopt(M_TRIM_THRESHOLD, 8 << 20)
-        _ = mallopt(M_MMAP_THRESHOLD, 4 << 20)
+        _ = mallopt(M_TRIM_THRESHOLD, 4 << 20)
+        _ = mallopt(M_MMAP_THRESHOLD, 1 << 20)
     }
 }

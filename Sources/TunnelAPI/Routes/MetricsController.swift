@@ -33,10 +33,18 @@ struct MetricsController: Sendable {
                 answers = (sample, others.merging([form: answer]) { $1 })
             }
         }
+
+        /// Nobody will ask for them once there is a newer sample, and they are large.
+        func forget(olderThan sample: Sample) {
+            answers.withLock { answers in
+                if let kept = answers?.sample, kept.number < sample.number { answers = nil }
+            }
+        }
     }
 
     init(_ sources: API.Sources) {
         self.sources = sources
+        sources.sampler.onSample { [newest] in newest.forget(olderThan: $0) }
     }
 
     var routes: [Route] { [Route(.get, "/metrics", metrics)] }
