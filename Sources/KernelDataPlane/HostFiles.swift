@@ -47,6 +47,9 @@ public struct HostFiles: Sendable {
         return traces.contains { FileManager.default.fileExists(atPath: root + $0) }
     }
 
+    /// Whether links get IPv6 addresses of their own: not where the kernel has no IPv6, or hasn't loaded it yet.
+    var hasIPv6: Bool { FileManager.default.fileExists(atPath: root + "/proc/sys/net/ipv6") }
+
     /// `kernel/net/ipv4/ipip.ko.xz: …` names `ipip`.
     private static func names(in lines: [Substring]) -> Set<String> {
         Set(

@@ -4,7 +4,10 @@ public import Tunnels
 extension KernelDataPlane {
     public func apply(_ plans: [TunnelPlan]) -> [Result<AppliedLink?, TunnelProblem>] {
         let isFirstCreate = plans.contains { $0.ifindex == nil }
-        if isFirstCreate { modules.beforeCreate() }
+        if isFirstCreate {
+            modules.beforeCreate()
+            hasIPv6 = host.hasIPv6
+        }
         defer { if isFirstCreate { modules.afterCreate() } }
         guard carrier.makesLinksItself else { return send(plans) }
 
@@ -102,10 +105,8 @@ extension KernelDataPlane {
             carrier.noteUp(up, index)
             // Up at the end: a link that comes up with IPv6 gets a link-local address, which ipip can't carry, and
             // which makes creating many links quadratic. Neither that nor an alias is taken in a create.
-            return made + [
-                .setLink(index, LinkChange(ipv6AddressGeneration: .off)),
-                .setLink(index, LinkChange(up: up, alias: Mark.alias(of: plan.tunnel))),
-            ]
+            let silent = hasIPv6 ? [Request.setLink(index, LinkChange(ipv6AddressGeneration: .off))] : []
+            return made + silent + [.setLink(index, LinkChange(up: up, alias: Mark.alias(of: plan.tunnel)))]
         case .change(_, let parameters):
             let link = NewLink(
                 index: index, name: plan.name, alias: Mark.alias(of: plan.tunnel), parameters: parameters, mtu: nil,

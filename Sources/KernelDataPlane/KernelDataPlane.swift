@@ -12,7 +12,10 @@ public final class KernelDataPlane: DataPlane {
     var nextIndex = KernelDataPlane.firstIndex
     /// Link groups in use, as far as seen.
     var groups: Set<UInt32> = []
+    let host: HostFiles
     let modules: ModuleWatch
+    /// As of the latest batch that makes links.
+    var hasIPv6 = true
     let watch: HostWatch
     /// Bytes that fit through links that may be underlays, as last seen.
     var linkMTUs: [UInt32: Int] = [:]
@@ -55,6 +58,7 @@ public final class KernelDataPlane: DataPlane {
             throw TunnelProblem(error)
         }
         self.counters = counters
+        self.host = host
         modules = ModuleWatch(host, driver: carrier.kind.linkKind)
         self.watch = watch
         watch.leaveOut(sender: socket.portID)
