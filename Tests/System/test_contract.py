@@ -7,11 +7,19 @@ import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import yaml
 from conftest import started_daemon
 from daemon import Daemon
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".build/venv/bin"
+# The one's answer has no end, so Tests/Contract/schemathesis.toml leaves it out; of the other schemathesis has the contract.
+LEFT_OUT = {"streamStats", "readContract"}
+
+
+def operations():
+    paths = yaml.safe_load((ROOT / "openapi.yaml").read_text())["paths"].values()
+    return {part["operationId"] for path in paths for part in path.values() if "operationId" in part}
 
 
 @contextmanager
@@ -53,5 +61,6 @@ def test_the_daemon_keeps_its_contract(host, tmp_path):
             )
         print(done.stdout[-4000:])
         assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-        assert "Tested: 26" in done.stdout and "FAILURES" not in done.stdout, done.stdout[-8000:]
+        tested = f"Tested: {len(operations() - LEFT_OUT)}\n"
+        assert tested in done.stdout and "FAILURES" not in done.stdout, done.stdout[-8000:]
         assert daemon.process.poll() is None
