@@ -19,12 +19,14 @@
 #include <unistd.h>
 #include "clock.h"
 
-enum { FIRST_IFINDEX = 1000000, GROUP = 7777, BATCH = 64, MESSAGES_SIZE = 1024 };
+enum { FIRST_IFINDEX = 1000000, GROUP = 7777, BATCH = 64, MESSAGES_SIZE = 1024, DATAGRAMS = 64 };
 static struct mnl_socket *nl;
 static unsigned seq, objects;
 static int count;
 static int has_ipv6;
-static char out[BATCH * MESSAGES_SIZE], in[1 << 16];
+static char out[BATCH * MESSAGES_SIZE], in[DATAGRAMS][1 << 16] __attribute__((aligned(8)));
+static struct iovec vectors[DATAGRAMS];
+static struct mmsghdr datagrams[DATAGRAMS];
 
 static struct nlmsghdr *message(char *at, int type, int flags)
 {
@@ -68,23 +70,31 @@ static int count_object(const struct nlmsghdr *nlh, void *context)
     return MNL_CB_OK;
 }
 
-/* Sends what is in out and reads answers until the one to the last sequence number is complete. */
+/* Returns how many answers end in a datagram. */
+static int take_in(const char *datagram, int length)
+{
+    int ended = 0, more = 1;
+    const struct nlmsghdr *nlh = (const struct nlmsghdr *)datagram;
+    for (; mnl_nlmsg_ok(nlh, length) && more; nlh = mnl_nlmsg_next(nlh, &length)) {
+        int result = mnl_cb_run(nlh, nlh->nlmsg_len, nlh->nlmsg_seq, mnl_socket_get_portid(nl), count_object, NULL);
+        if (result < 0)
+            err(1, "message %u", nlh->nlmsg_seq);
+        ended += result == MNL_CB_STOP;
+    }
+    return ended;
+}
+
+/* Sends what is in out and reads answers, many in a call, until the one to the last sequence number is complete. */
 static void exchange(size_t size, unsigned first)
 {
     if (mnl_socket_sendto(nl, out, size) < 0)
         err(1, "send");
     while (first <= seq) {
-        ssize_t got = mnl_socket_recvfrom(nl, in, sizeof in);
-        int length = (int)got, more = 1;
-        if (got < 0)
+        int count = recvmmsg(mnl_socket_get_fd(nl), datagrams, DATAGRAMS, MSG_WAITFORONE, NULL);
+        if (count < 0)
             err(1, "receive");
-        struct nlmsghdr *nlh = (struct nlmsghdr *)in;
-        for (; mnl_nlmsg_ok(nlh, length) && more; nlh = mnl_nlmsg_next(nlh, &length)) {
-            int result = mnl_cb_run(nlh, nlh->nlmsg_len, nlh->nlmsg_seq, mnl_socket_get_portid(nl), count_object, NULL);
-            if (result < 0)
-                err(1, "message %u", nlh->nlmsg_seq);
-            first += result == MNL_CB_STOP;
-        }
+        for (int i = 0; i < count; i++)
+            first += take_in(in[i], datagrams[i].msg_len);
     }
 }
 
@@ -217,6 +227,11 @@ int main(int argc, char **argv)
     setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 20}, sizeof(struct timeval));
     setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVBUFFORCE, &(int){1 << 22}, sizeof(int));
     mnl_socket_setsockopt(nl, NETLINK_GET_STRICT_CHK, &(int){1}, sizeof(int));
+
+    for (int i = 0; i < DATAGRAMS; i++) {
+        vectors[i] = (struct iovec){.iov_base = in[i], .iov_len = sizeof in[i]};
+        datagrams[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+    }
 
     double *times = calloc(count, sizeof *times), start = now_us();
     for (int i = 0; i < count; i++) {
