@@ -90,10 +90,10 @@ static void exchange(size_t size, unsigned first)
     if (mnl_socket_sendto(nl, out, size) < 0)
         err(1, "send");
     while (first <= seq) {
-        int count = recvmmsg(mnl_socket_get_fd(nl), datagrams, DATAGRAMS, MSG_WAITFORONE, NULL);
-        if (count < 0)
+        int received = recvmmsg(mnl_socket_get_fd(nl), datagrams, DATAGRAMS, MSG_WAITFORONE, NULL);
+        if (received < 0)
             err(1, "receive");
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < received; i++)
             first += take_in(in[i], datagrams[i].msg_len);
     }
 }

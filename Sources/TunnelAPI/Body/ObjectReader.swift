@@ -33,12 +33,7 @@ struct ObjectReader {
     /// Reads a member if it is there; nil if it isn't, or is at fault.
     mutating func optional<Value>(_ name: String, _ parse: Parser<Value>) -> Value? {
         guard let value = members.removeValue(forKey: name) else { return nil }
-        do {
-            return try parse(value)
-        } catch {
-            add(error, at: path(name))
-            return nil
-        }
+        return read(value, at: { [pointer] in Self.path(name, within: pointer) }, parse)
     }
 
     /// Reads a member into `target`, which keeps its default if there is none.
