@@ -103,5 +103,5 @@ def writer(stage):
 @pytest.fixture
 def traffic(stage):
     """Packets through the tunnel, both ways, while the test runs."""
-    with Traffic(stage.a.host, INNER_A, stage.b.host, INNER_B):
-        yield
+    with Traffic(stage.a.host, INNER_A, stage.b.host, INNER_B) as running:
+        yield running

@@ -204,17 +204,15 @@ class Capture:
             except BlockingIOError:
                 return packets
 
+    def ipip_packets(self):
+        """The IPIP packets so far. An ARP packet may have that protocol's number where IPv4 has it: in a MAC address."""
+        return [packet for packet in self.packets() if packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_IPIP]
+
     def ipip(self):
-        """The IPIP packets so far: (outer source, outer destination, inner source, inner destination)."""
-        packets = []
-        for packet in self.packets():
-            outer = (packet[0] & 15) * 4
-            if len(packet) >= outer + 20 and packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_IPIP:
-                ends = (
-                    packet[12:16],
-                    packet[16:20],
-                    packet[outer + 12 : outer + 16],
-                    packet[outer + 16 : outer + 20],
-                )
-                packets.append(tuple(map(socket.inet_ntoa, ends)))
-        return packets
+        """Their ends: (outer source, outer destination, inner source, inner destination)."""
+        ends = []
+        for packet in self.ipip_packets():
+            inner = packet[(packet[0] & 15) * 4 :]
+            addresses = (packet[12:16], packet[16:20], inner[12:16], inner[16:20])
+            ends.append(tuple(map(socket.inet_ntoa, addresses)))
+        return ends

@@ -93,7 +93,7 @@ def test_outer_headers_are_the_same_from_either_end(both_ends):
         capture = on_a.host.capture("underlay0")
         try:
             assert on_a.host.ping(INNER_B, 1) == 1
-            outer = [packet for packet in capture.packets() if packet[9] == socket.IPPROTO_IPIP]
+            outer = capture.ipip_packets()
         finally:
             capture.close()
         assert len(outer) == 2
