@@ -39,18 +39,18 @@ static inline int cmnl_open_own_network_namespace(void) {
 /// How many datagrams one call of cmnl_receive_many takes at most.
 enum { CMNL_SLOTS = 16 };
 
-/// recvmmsg(2) without waiting: each datagram into its own slot of `buffer`, which has CMNL_SLOTS of them. A length
-/// larger than the slot says that the datagram was cut.
-static inline int cmnl_receive_many(int fd, void *buffer, size_t slot, uint32_t lengths[CMNL_SLOTS])
+/// recvmmsg(2) without waiting: each datagram into its own slot of `buffer`, which has `slots` of them, CMNL_SLOTS at
+/// most. A length larger than the slot says that the datagram was cut.
+static inline int cmnl_receive_many(int fd, void *buffer, size_t slot, int slots, uint32_t lengths[CMNL_SLOTS])
 {
     struct iovec vectors[CMNL_SLOTS];
     // struct mmsghdr
     struct { struct msghdr msg_hdr; unsigned int msg_len; } messages[CMNL_SLOTS] = {0};
-    for (int i = 0; i < CMNL_SLOTS; i++) {
+    for (int i = 0; i < slots; i++) {
         vectors[i] = (struct iovec){.iov_base = (char *)buffer + i * slot, .iov_len = slot};
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
     }
-    int count = recvmmsg(fd, (struct mmsghdr *)messages, CMNL_SLOTS, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    int count = recvmmsg(fd, (struct mmsghdr *)messages, slots, MSG_DONTWAIT | MSG_TRUNC, NULL);
     for (int i = 0; i < count; i++)
         lengths[i] = messages[i].msg_len;
     return count;

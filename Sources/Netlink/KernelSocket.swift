@@ -1,7 +1,7 @@
 internal import CMnl
 
 /// The one owner of a libmnl socket of `NETLINK_ROUTE`: opens, sends, receives, closes. It never blocks but in
-/// `receive(into:)`, whose wait is bounded.
+/// `waitUntilReadable`, for a bounded time.
 @safe final class KernelSocket {
     /// Valid until `deinit`, and never handed out.
     private let socket: OpaquePointer
@@ -46,49 +46,24 @@ internal import CMnl
         }
     }
 
-    /// One datagram, or nil when none is waiting. `ENOSPC` means that it was larger than the buffer.
-    ///
-    /// Only a process with `CAP_NET_ADMIN` could send us one in the kernel's stead (`netlink_sendmsg`).
-    func receive(into buffer: inout [UInt8]) throws(SystemCallError) -> Int? {
-        do {
-            return try retryingInterrupts {
-                unsafe buffer.withUnsafeMutableBytes {
-                    unsafe mnl_socket_recvfrom(socket, $0.baseAddress, $0.count)
-                }
-            }
-        } catch {
-            if error.errno == EAGAIN { return nil }
-            throw error
-        }
-    }
-
     /// All datagrams that wait, as far as the buffer has slots for them.
     ///
-    /// - Parameter lengths: becomes the length of each; one larger than a slot was cut.
+    /// Only a process with `CAP_NET_ADMIN` could send us one in the kernel's stead (`netlink_sendmsg`).
+    ///
     /// - Returns: false when none was waiting.
-    func receiveMany(into buffer: inout [UInt8], lengths: inout [UInt32]) throws(SystemCallError) -> Bool {
-        lengths = Array(repeating: 0, count: Self.slots)
-        let count: Int
-        do throws(SystemCallError) {
-            count = try retryingInterrupts {
-                unsafe buffer.withUnsafeMutableBytes { bytes in
-                    unsafe lengths.withUnsafeMutableBufferPointer { lengths in
-                        Int(
-                            unsafe cmnl_receive_many(
-                                fileDescriptor, bytes.baseAddress, bytes.count / Self.slots, lengths.baseAddress))
-                    }
+    func receive(into buffer: inout ReceiveBuffer) throws(SystemCallError) -> Bool {
+        do {
+            try unsafe buffer.fill { (start, slot, slots, lengths) throws(SystemCallError) in
+                try retryingInterrupts {
+                    Int(unsafe cmnl_receive_many(fileDescriptor, start, slot, Int32(slots), lengths))
                 }
             }
+            return true
         } catch {
             if error.errno == EAGAIN { return false }
             throw error
         }
-        lengths.removeSubrange(count...)
-        return true
     }
-
-    /// How many datagrams `receiveMany` takes at most.
-    static let slots = Int(CMNL_SLOTS)
 
     /// Waits until there is something to receive: an answer, or an error.
     func waitUntilReadable(milliseconds: Int32) throws(SystemCallError) {

@@ -9,8 +9,7 @@ public final class LinkMonitor {
     public static let callsPerRead = 1024
 
     private let socket: KernelSocket
-    private var lengths: [UInt32] = []
-    private var buffer = [UInt8](repeating: 0, count: NetlinkSocket.datagramSize)
+    private var buffer = ReceiveBuffer(slot: 8 << 10)
 
     /// - Parameter trafficControl: whether it hears of qdiscs and filters too.
     /// - Throws: `EPERM`, `EMFILE` and the like.
@@ -34,14 +33,12 @@ public final class LinkMonitor {
     /// - Throws: an error of the socket itself. Lost events aren't one, see `Changes.overflowed`.
     public func read(calls: Int = callsPerRead) throws(NetlinkError) -> Changes {
         var changes = Changes()
-        let slot = buffer.count / KernelSocket.slots
         for _ in 0..<calls {
             do throws(SystemCallError) {
-                guard try socket.receiveMany(into: &buffer, lengths: &lengths) else { return changes }
-                for (position, length) in lengths.enumerated() {
-                    // What was cut counts as lost.
-                    let count = min(Int(length), slot)
-                    changes.take(unsafe buffer.span.bytes.extracting(position * slot..<position * slot + count))
+                guard try socket.receive(into: &buffer) else { return changes }
+                buffer.forEachDatagram { datagram, isWhole in
+                    changes.take(datagram)
+                    if !isWhole { changes.overflowed = true }
                 }
             } catch {
                 guard error.errno == ENOBUFS else {

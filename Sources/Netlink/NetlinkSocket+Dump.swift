@@ -17,6 +17,7 @@ extension NetlinkSocket {
         _ body: (inout Result, RawSpan) throws(Malformed) -> Void
     ) throws(NetlinkError) -> Result {
         try exclusively(request.operation) { () throws(NetlinkError) in
+            var asOne = false
             for _ in 0..<Self.dumpTries {
                 var result = initial()
                 var state = DumpState(answer: answer, portID: portID)
@@ -25,7 +26,17 @@ extension NetlinkSocket {
                 } catch {
                     throw ReceiveError.system(error).failure(of: request.operation)
                 }
-                try readDump(request, &state) { (payload) throws(Malformed) in try body(&result, payload) }
+                do throws(ReceiveError) {
+                    try readDump(&state, asOne) { (payload) throws(Malformed) in try body(&result, payload) }
+                } catch {
+                    // Where a message ends is lost, and so is the dump's end: what waits is thrown away.
+                    discardWaiting()
+                    guard error.isCut, !asOne else { throw error.failure(of: request.operation) }
+                    asOne = true
+                    continue
+                }
+                if state.isRefused { counters.add(refusals: 1) }
+                if let failure = state.failure(of: request.operation) { throw failure }
                 if !state.isInterrupted { return result }
                 counters.addInterruptedDump()
             }
@@ -37,24 +48,16 @@ extension NetlinkSocket {
 
     /// Receives until the dump's end, also when it is of no more use: the kernel begins no other before.
     private func readDump(
-        _ request: Request, _ state: inout DumpState, _ body: (RawSpan) throws(Malformed) -> Void
-    ) throws(NetlinkError) {
+        _ state: inout DumpState, _ asOne: Bool, _ body: (RawSpan) throws(Malformed) -> Void
+    ) throws(ReceiveError) {
         while !state.isDone {
-            do throws(ReceiveError) {
-                _ = try receive(wait: true) { (datagram) throws(Malformed) in
-                    try datagram.forEachMessage { (header, payload) throws(Malformed) in
-                        guard state.take(header, payload) else { return }
-                        do throws(Malformed) { try body(payload) } catch { state.malformed = error }
-                    }
+            _ = try receive(wait: true, asOne: asOne) { (datagram) throws(Malformed) in
+                try datagram.forEachMessage { (header, payload) throws(Malformed) in
+                    guard state.take(header, payload) else { return }
+                    do throws(Malformed) { try body(payload) } catch { state.malformed = error }
                 }
-            } catch {
-                // Where a message ends is lost, and so is the dump's end: what waits is thrown away.
-                while (try? receive(wait: false) { _ in }) == true {}
-                throw error.failure(of: request.operation)
             }
         }
-        if state.isRefused { counters.add(refusals: 1) }
-        if let failure = state.failure(of: request.operation) { throw failure }
     }
 }
 

@@ -8,15 +8,12 @@ public final class NetlinkSocket {
     /// How long the kernel may leave an answer outstanding. It answers before `sendto` returns; this is only so
     /// that a bug can't hang the caller.
     static let patience: Int32 = 10_000
-    /// A dump is answered in datagrams of up to 32 KiB, and a link with many virtual functions may need more.
-    static let datagramSize = 128 << 10
 
     private let transport: Transport
     let counters: NetlinkCounters
     private var sequence: UInt32 = 0
     private var sendBuffer: [UInt8] = []
-    private var lengths: [UInt32] = []
-    private var receiveBuffer = [UInt8](repeating: 0, count: NetlinkSocket.datagramSize)
+    private var buffer = ReceiveBuffer()
     /// Set while answers are outstanding: a dump's closure must not ask for more, whose answers would come after.
     private var isBusy = false
 
@@ -68,49 +65,30 @@ public final class NetlinkSocket {
         return first
     }
 
-    /// Receives one datagram and shows it to `body`; false when none is there and none was to be waited for.
+    /// Receives what waits, many datagrams in one system call, and shows each to `body`; false when none is there and
+    /// none was to be waited for.
+    ///
+    /// - Parameter asOne: one datagram, which may be as large as all of the buffer.
     func receive(
-        wait: Bool, _ body: (RawSpan) throws(Malformed) -> Void
+        wait: Bool, asOne: Bool = false, _ body: (RawSpan) throws(Malformed) -> Void
     ) throws(ReceiveError) -> Bool {
-        let count: Int?
+        buffer.isOneSlot = asOne
         do {
-            count = try transport.receive(into: &receiveBuffer, wait: wait)
+            guard try transport.receive(into: &buffer, wait: wait) else { return false }
         } catch {
             throw .system(error)
         }
-        guard let count else { return false }
         // A local name for it, so that the property isn't under access while the closure runs.
-        let buffer = receiveBuffer
-        do {
-            try unsafe body(buffer.span.bytes.extracting(0..<min(count, buffer.count)))
-        } catch {
-            throw .malformed(error)
+        let received = buffer
+        try received.forEachDatagram { (datagram, isWhole) throws(ReceiveError) in
+            guard isWhole else { throw .cut }
+            do throws(Malformed) { try body(datagram) } catch { throw .malformed(error) }
         }
         return true
     }
 
-    /// Receives what waits, several datagrams in one system call, and shows each to `body`; false when none is there
-    /// and none was to be waited for. A dump's datagrams are too large for it.
-    func receiveMany(
-        wait: Bool, _ body: (RawSpan) throws(Malformed) -> Void
-    ) throws(ReceiveError) -> Bool {
-        do {
-            guard try transport.receiveMany(into: &receiveBuffer, lengths: &lengths, wait: wait) else { return false }
-        } catch {
-            throw .system(error)
-        }
-        let (buffer, lengths) = (receiveBuffer, lengths)
-        let slot = buffer.count / KernelSocket.slots
-        for (position, length) in lengths.enumerated() {
-            guard length <= slot else { throw .system(SystemCallError(errno: ENOSPC)) }
-            let start = position * slot
-            do throws(Malformed) {
-                try unsafe body(buffer.span.bytes.extracting(start..<start + Int(length)))
-            } catch {
-                throw .malformed(error)
-            }
-        }
-        return true
+    func discardWaiting() {
+        while (try? transport.receive(into: &buffer, wait: false)) == true {}
     }
 
     /// How many messages, from the given one on, one send may hold.
@@ -131,6 +109,11 @@ public final class NetlinkSocket {
 enum ReceiveError: Error {
     case system(SystemCallError)
     case malformed(Malformed)
+
+    /// A datagram was larger than its slot.
+    static var cut: ReceiveError { .system(SystemCallError(errno: ENOSPC)) }
+
+    var isCut: Bool { if case .system(let error) = self { error.errno == ENOSPC } else { false } }
 
     func failure(of operation: String) -> NetlinkError {
         switch self {

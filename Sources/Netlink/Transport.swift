@@ -38,38 +38,18 @@ enum Transport {
         }
     }
 
-    /// One datagram; nil when none is there and none is waited for.
-    func receive(into buffer: inout [UInt8], wait: Bool) throws(SystemCallError) -> Int? {
+    /// What waits, as far as the buffer has slots; false when nothing does and nothing is waited for.
+    func receive(into buffer: inout ReceiveBuffer, wait: Bool) throws(SystemCallError) -> Bool {
         switch self {
         case .script(let script):
-            if let count = script.receive(into: &buffer) { return count }
+            if try script.receive(into: &buffer) { return true }
             if wait { throw SystemCallError(errno: ETIMEDOUT) }
-            return nil
+            return false
         case .kernel(let socket):
-            if let count = try socket.receive(into: &buffer) { return count }
-            guard wait else { return nil }
-            try socket.waitUntilReadable(milliseconds: NetlinkSocket.patience)
-            guard let count = try socket.receive(into: &buffer) else { throw SystemCallError(errno: EAGAIN) }
-            return count
-        }
-    }
-}
-
-extension Transport {
-    /// Several datagrams at once; see `KernelSocket.receiveMany`.
-    func receiveMany(
-        into buffer: inout [UInt8], lengths: inout [UInt32], wait: Bool
-    ) throws(SystemCallError) -> Bool {
-        switch self {
-        case .script(let script):
-            lengths = script.receive(into: &buffer).map { [UInt32($0)] } ?? []
-            if lengths.isEmpty, wait { throw SystemCallError(errno: ETIMEDOUT) }
-            return !lengths.isEmpty
-        case .kernel(let socket):
-            if try socket.receiveMany(into: &buffer, lengths: &lengths) { return true }
+            if try socket.receive(into: &buffer) { return true }
             guard wait else { return false }
             try socket.waitUntilReadable(milliseconds: NetlinkSocket.patience)
-            return try socket.receiveMany(into: &buffer, lengths: &lengths)
+            return try socket.receive(into: &buffer)
         }
     }
 }
@@ -84,10 +64,17 @@ final class Script {
 
     func send(_ bytes: [UInt8]) { waiting += answer(bytes) }
 
-    func receive(into buffer: inout [UInt8]) -> Int? {
-        guard !waiting.isEmpty else { return nil }
-        let datagram = waiting.removeFirst().prefix(buffer.count)
-        buffer.replaceSubrange(0..<datagram.count, with: datagram)
-        return datagram.count
+    func receive(into buffer: inout ReceiveBuffer) throws(SystemCallError) -> Bool {
+        try unsafe buffer.fill { (start, slot, slots, lengths) throws(SystemCallError) in
+            let datagrams = waiting.prefix(slots)
+            for (position, datagram) in datagrams.enumerated() {
+                unsafe start?.advanced(by: position * slot).copyMemory(
+                    from: datagram, byteCount: min(datagram.count, slot))
+                unsafe lengths?[position] = UInt32(datagram.count)
+            }
+            waiting.removeFirst(datagrams.count)
+            return datagrams.count
+        }
+        return buffer.count > 0
     }
 }

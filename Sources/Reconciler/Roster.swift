@@ -16,9 +16,9 @@ final class Roster: Sendable {
         self.views = ifindexes.count == views.count ? views : views.filter { $0.status.ifindex != nil }
     }
 
-    /// Without the tunnels whose links aren't wanted.
-    func filtered(_ isWanted: (_ ifindex: Int32) -> Bool) -> Roster {
-        Roster(zip(views, ifindexes).filter { isWanted($1) }.map { $0.0 })
+    /// Without the tunnels at positions that aren't wanted.
+    func filtered(_ isWanted: (_ position: Int) -> Bool) -> Roster {
+        Roster(views.indices.filter(isWanted).map { views[$0] })
     }
 
     func position(of tunnel: Tunnel) -> Int? {

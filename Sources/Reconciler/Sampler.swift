@@ -31,7 +31,7 @@ public final class Sampler: Sendable {
     private let directory: Directory
     private let state = Mutex(State())
     /// Held while the kernel is read, so that readers who find the sample too old take one together.
-    private let reading = Mutex(())
+    private let reading = Mutex(CounterJoin())
 
     /// Timers come a little early or late.
     private static let tolerance = Duration.milliseconds(50)
@@ -63,10 +63,10 @@ public final class Sampler: Sendable {
     /// The newest sample, if it was taken after that time, or a new one.
     func sample(takenAfter time: Duration) throws(TunnelProblem) -> Sample {
         if let sample = newest(takenAfter: time) { return sample }
-        let result: Result<Sample, TunnelProblem> = reading.withLock { _ in
+        let result: Result<Sample, TunnelProblem> = reading.withLock { join in
             // Another reader may have taken it while this one waited.
             if let sample = newest(takenAfter: time) { return .success(sample) }
-            return Result { () throws(TunnelProblem) in try take() }
+            return Result { () throws(TunnelProblem) in try take(&join) }
         }
         return try result.get()
     }
@@ -78,11 +78,11 @@ public final class Sampler: Sendable {
         }
     }
 
-    private func take() throws(TunnelProblem) -> Sample {
+    private func take(_ join: inout CounterJoin) throws(TunnelProblem) -> Sample {
         let (sampledAt, takenAt) = (timing.now(), timing.uptime())
         let known = roster()
         let table = try source.counters()
-        let (roster, counters) = table.joined(with: known)
+        let (roster, counters) = join.counters(in: table, of: known)
         return state.withLock { state in
             let reading = state.accounts.take(counters, of: roster, at: takenAt, isOurMaking: source.isOurMaking)
             if let next = state.next, takenAt - next.takenAt >= interval - Self.tolerance {
@@ -118,19 +118,6 @@ public final class Sampler: Sendable {
         let roster = Roster(views)
         state.withLock { $0.roster = (roster, version) }
         return roster
-    }
-}
-
-extension CounterTable {
-    /// The counters of each tunnel. A link that is gone leaves its tunnel out until the next look notices.
-    fileprivate func joined(with roster: Roster) -> (roster: Roster, counters: [LinkCounters]) {
-        var counters: [LinkCounters] = []
-        counters.reserveCapacity(roster.ifindexes.count)
-        for ifindex in roster.ifindexes {
-            if let found = self[ifindex] { counters.append(found) }
-        }
-        guard counters.count < roster.ifindexes.count else { return (roster, counters) }
-        return (roster.filtered { self[$0] != nil }, counters)
     }
 }
 

@@ -162,6 +162,7 @@ extension OnTheKernel {
 extension Host {
     func counters(of ifindex: Int32) throws -> Tunnels.LinkCounters {
         let source = try namespace.run { try KernelCounters() }
-        return try #require(try source.counters()[ifindex])
+        let table = try source.counters()
+        return table.counters[try #require(table.positions(of: [ifindex])[0])]
     }
 }

@@ -119,6 +119,27 @@ import Testing
         #expect(try indexes(socket) == [1, 2])
     }
 
+    /// A link with very many names takes more than a slot: then all is read again, one datagram at a time.
+    @Test(arguments: [true, false]) func aDatagramLargerThanASlot(isWithinReason: Bool) throws {
+        let sent = Sent()
+        let socket = NetlinkSocket { bytes in
+            sent.datagrams.append(bytes)
+            let request = bytes.messages[0]
+            let size = isWithinReason ? ReceiveBuffer.dumpSlot + 1 : ReceiveBuffer.dumpSlot * ReceiveBuffer.slots + 1
+            var large: [UInt8] = []
+            while large.count < size { large += .statistics(2, request) }
+            return [.statistics(1, request), large, .statistics(3, request) + .done(request)]
+        }
+        if isWithinReason {
+            let found = try indexes(socket)
+            #expect(found.first == 1 && found.last == 3 && Set(found) == [1, 2, 3])
+        } else {
+            let error = #expect(throws: NetlinkError.self) { try self.indexes(socket) }
+            #expect(error?.reason == "an answer larger than the receive buffer")
+        }
+        #expect(sent.datagrams.count == 2)
+    }
+
     @Test func askingFromWithinADumpIsRefused() throws {
         let socket = NetlinkSocket { bytes in
             let request = bytes.messages[0]

@@ -16,15 +16,18 @@ import Tunnels
         var table = CounterTable(capacity: capacity)
         for ifindex in ranges.joined() { table.append(counters(UInt64(ifindex)), of: ifindex) }
         #expect(table.count == 1500 + 3001 + 51)
-        #expect(ranges.joined().allSatisfy { table[$0]?.rx.packets == UInt64($0) })
-        #expect([0, 1501, 1 << 20 - 1, 1 << 20 + 3001, -1, .min].allSatisfy { table[$0] == nil })
+        let wanted = ranges.joined().reversed()
+        #expect(
+            table.positions(of: Array(wanted)).map { $0.map { table.counters[$0] } }
+                == wanted.map { counters(UInt64($0)) })
+        #expect(table.positions(of: [0, 1501, 1 << 20 - 1, 1 << 20 + 3001, -1, .min]).allSatisfy { $0 == nil })
     }
 
     @Test func ofTwoWithOneIfindexTheFirstIsFound() {
         var table = CounterTable()
-        #expect(table[7] == nil)
+        #expect(table.positions(of: [7]) == [nil])
         table.append(counters(1), of: 7)
         table.append(counters(2), of: 7)
-        #expect(table[7] == counters(1))
+        #expect(table.positions(of: [7, 7]) == [0, 0])
     }
 }
