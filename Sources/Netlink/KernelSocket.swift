@@ -51,9 +51,11 @@ internal import CMnl
     /// Only a process with `CAP_NET_ADMIN` could send us one in the kernel's stead (`netlink_sendmsg`).
     ///
     /// - Returns: false when none was waiting.
-    func receive(into buffer: inout ReceiveBuffer) throws(SystemCallError) -> Bool {
+    func receive(
+        into buffer: inout ReceiveBuffer, slots: Int = ReceiveBuffer.mostSlots
+    ) throws(SystemCallError) -> Bool {
         do {
-            try unsafe buffer.fill { (start, slot, slots, lengths) throws(SystemCallError) in
+            try unsafe buffer.fill(slots: slots) { (start, slot, slots, lengths) throws(SystemCallError) in
                 try retryingInterrupts {
                     Int(unsafe cmnl_receive_many(fileDescriptor, start, slot, Int32(slots), lengths))
                 }

@@ -9,7 +9,7 @@ public final class LinkMonitor {
     public static let callsPerRead = 1024
 
     private let socket: KernelSocket
-    private var buffer = ReceiveBuffer(slot: 8 << 10)
+    private var buffer = ReceiveBuffer(size: ReceiveBuffer.mostSlots * 8 << 10)
 
     /// - Parameter trafficControl: whether it hears of qdiscs and filters too.
     /// - Throws: `EPERM`, `EMFILE` and the like.

@@ -17,7 +17,7 @@ extension NetlinkSocket {
         _ body: (inout Result, RawSpan) throws(Malformed) -> Void
     ) throws(NetlinkError) -> Result {
         try exclusively(request.operation) { () throws(NetlinkError) in
-            var asOne = false
+            var slots = dumpSlots
             for _ in 0..<Self.dumpTries {
                 var result = initial()
                 var state = DumpState(answer: answer, portID: portID)
@@ -27,12 +27,13 @@ extension NetlinkSocket {
                     throw ReceiveError.system(error).failure(of: request.operation)
                 }
                 do throws(ReceiveError) {
-                    try readDump(&state, asOne) { (payload) throws(Malformed) in try body(&result, payload) }
+                    try readDump(&state, slots) { (payload) throws(Malformed) in try body(&result, payload) }
                 } catch {
                     // Where a message ends is lost, and so is the dump's end: what waits is thrown away.
                     discardWaiting()
-                    guard error.isCut, !asOne else { throw error.failure(of: request.operation) }
-                    asOne = true
+                    guard error.isCut, slots > 1 else { throw error.failure(of: request.operation) }
+                    // One as large as all of the buffer, as of a link with very many names.
+                    slots = 1
                     continue
                 }
                 if state.isRefused { counters.add(refusals: 1) }
@@ -48,10 +49,10 @@ extension NetlinkSocket {
 
     /// Receives until the dump's end, also when it is of no more use: the kernel begins no other before.
     private func readDump(
-        _ state: inout DumpState, _ asOne: Bool, _ body: (RawSpan) throws(Malformed) -> Void
+        _ state: inout DumpState, _ slots: Int, _ body: (RawSpan) throws(Malformed) -> Void
     ) throws(ReceiveError) {
         while !state.isDone {
-            _ = try receive(wait: true, asOne: asOne) { (datagram) throws(Malformed) in
+            _ = try receive(wait: true, slots: slots) { (datagram) throws(Malformed) in
                 try datagram.forEachMessage { (header, payload) throws(Malformed) in
                     guard state.take(header, payload) else { return }
                     do throws(Malformed) { try body(payload) } catch { state.malformed = error }

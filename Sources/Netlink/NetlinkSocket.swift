@@ -8,29 +8,40 @@ public final class NetlinkSocket {
     /// How long the kernel may leave an answer outstanding. It answers before `sendto` returns; this is only so
     /// that a bug can't hang the caller.
     static let patience: Int32 = 10_000
+    /// A dump is answered in datagrams of up to 32 KiB, if the reader has room for them (`netlink_dump`).
+    static let dumpSlot = 32 << 10
 
     private let transport: Transport
     let counters: NetlinkCounters
     private var sequence: UInt32 = 0
     private var sendBuffer: [UInt8] = []
-    private var buffer = ReceiveBuffer()
+    private var buffer: ReceiveBuffer
     /// Set while answers are outstanding: a dump's closure must not ask for more, whose answers would come after.
     private var isBusy = false
 
-    /// - Parameter counters: count what it does.
+    /// - Parameters:
+    ///   - counters: count what it does.
+    ///   - dumpSlots: how many datagrams of a dump, 32 KiB each, it reads in one system call: more are quicker for who
+    ///     reads many again and again, and take memory.
     /// - Throws: `EPERM`, `EMFILE` and the like.
-    public convenience init(counters: NetlinkCounters = NetlinkCounters()) throws(NetlinkError) {
-        try self.init(receiveBuffer: 32 << 20, counters: counters)
+    public convenience init(
+        counters: NetlinkCounters = NetlinkCounters(), dumpSlots: Int = 4
+    ) throws(NetlinkError) {
+        try self.init(receiveBuffer: 32 << 20, counters: counters, dumpSlots: dumpSlots)
     }
 
-    init(receiveBuffer: Int32, counters: NetlinkCounters = NetlinkCounters()) throws(NetlinkError) {
+    init(
+        receiveBuffer: Int32, counters: NetlinkCounters = NetlinkCounters(), dumpSlots: Int = 4
+    ) throws(NetlinkError) {
         transport = .kernel(try KernelSocket(receiveBuffer: receiveBuffer))
+        buffer = ReceiveBuffer(size: min(dumpSlots, ReceiveBuffer.mostSlots) * Self.dumpSlot)
         self.counters = counters
     }
 
     /// The seam for tests: a function from what was sent to the datagrams that come back.
     init(answering answer: @escaping ([UInt8]) -> [[UInt8]]) {
         transport = .script(Script(answer))
+        buffer = ReceiveBuffer(size: 4 * Self.dumpSlot)
         counters = NetlinkCounters()
     }
 
@@ -68,13 +79,12 @@ public final class NetlinkSocket {
     /// Receives what waits, many datagrams in one system call, and shows each to `body`; false when none is there and
     /// none was to be waited for.
     ///
-    /// - Parameter asOne: one datagram, which may be as large as all of the buffer.
+    /// - Parameter slots: how many, each of which may take that part of the buffer.
     func receive(
-        wait: Bool, asOne: Bool = false, _ body: (RawSpan) throws(Malformed) -> Void
+        wait: Bool, slots: Int, _ body: (RawSpan) throws(Malformed) -> Void
     ) throws(ReceiveError) -> Bool {
-        buffer.isOneSlot = asOne
         do {
-            guard try transport.receive(into: &buffer, wait: wait) else { return false }
+            guard try transport.receive(into: &buffer, slots: slots, wait: wait) else { return false }
         } catch {
             throw .system(error)
         }
@@ -87,8 +97,11 @@ public final class NetlinkSocket {
         return true
     }
 
+    /// How many datagrams of a dump the buffer takes.
+    var dumpSlots: Int { buffer.size / Self.dumpSlot }
+
     func discardWaiting() {
-        while (try? transport.receive(into: &buffer, wait: false)) == true {}
+        while (try? transport.receive(into: &buffer, slots: 1, wait: false)) == true {}
     }
 
     /// How many messages, from the given one on, one send may hold.

@@ -2,35 +2,36 @@ internal import CMnl
 
 /// Room for the datagrams of one system call, each in a slot of its own, and those that it brought.
 struct ReceiveBuffer {
-    /// How many datagrams there can be.
-    static let slots = Int(CMNL_SLOTS)
-    /// A dump is answered in datagrams of up to 32 KiB, if the reader has room for them (`netlink_dump`).
-    static let dumpSlot = 32 << 10
+    /// How many datagrams there can be at most.
+    static let mostSlots = Int(CMNL_SLOTS)
 
-    private let slot: Int
     private var bytes: [UInt8]
+    /// Into how many slots it is divided.
+    private var slots = Self.mostSlots
     /// How long each datagram was, which may be longer than its slot.
-    private var lengths = [UInt32](repeating: 0, count: Self.slots)
+    private var lengths = [UInt32](repeating: 0, count: Self.mostSlots)
     /// How many came last.
     private(set) var count = 0
-    /// Whether the whole is one slot: for what doesn't fit into a common one, as a link with very many names.
-    var isOneSlot = false
 
-    init(slot: Int = Self.dumpSlot) {
-        self.slot = slot
+    init(size: Int) {
         // Left as it is, what never gets filled takes no memory: most answers are short.
-        unsafe bytes = Array(unsafeUninitializedCapacity: slot * Self.slots) { $1 = slot * Self.slots }
+        unsafe bytes = Array(unsafeUninitializedCapacity: size) { $1 = size }
     }
 
-    private var currentSlot: Int { isOneSlot ? bytes.count : slot }
+    var size: Int { bytes.count }
+    private var slot: Int { size / slots }
 
-    /// - Parameter receive: fills slots and lengths, and returns how many.
+    /// - Parameters:
+    ///   - slots: how many there are to be, of the same size.
+    ///   - receive: fills slots and lengths, and returns how many.
     mutating func fill(
+        slots: Int = Self.mostSlots,
         _ receive: (
             _ start: UnsafeMutableRawPointer?, _ slot: Int, _ slots: Int, _ lengths: UnsafeMutablePointer<UInt32>?
         ) throws(SystemCallError) -> Int
     ) throws(SystemCallError) {
-        let (slot, slots) = (currentSlot, isOneSlot ? 1 : Self.slots)
+        self.slots = slots
+        let slot = slot
         count = 0
         let result: Result<Int, SystemCallError> = unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe lengths.withUnsafeMutableBufferPointer { lengths in
@@ -47,7 +48,7 @@ struct ReceiveBuffer {
     func forEachDatagram<Failure>(
         _ body: (_ datagram: RawSpan, _ isWhole: Bool) throws(Failure) -> Void
     ) throws(Failure) {
-        let slot = currentSlot
+        let slot = slot
         for position in 0..<count {
             let (start, length) = (position * slot, Int(lengths[position]))
             try body(unsafe bytes.span.bytes.extracting(start..<start + min(length, slot)), length <= slot)

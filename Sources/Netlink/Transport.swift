@@ -39,17 +39,17 @@ enum Transport {
     }
 
     /// What waits, as far as the buffer has slots; false when nothing does and nothing is waited for.
-    func receive(into buffer: inout ReceiveBuffer, wait: Bool) throws(SystemCallError) -> Bool {
+    func receive(into buffer: inout ReceiveBuffer, slots: Int, wait: Bool) throws(SystemCallError) -> Bool {
         switch self {
         case .script(let script):
-            if try script.receive(into: &buffer) { return true }
+            if try script.receive(into: &buffer, slots: slots) { return true }
             if wait { throw SystemCallError(errno: ETIMEDOUT) }
             return false
         case .kernel(let socket):
-            if try socket.receive(into: &buffer) { return true }
+            if try socket.receive(into: &buffer, slots: slots) { return true }
             guard wait else { return false }
             try socket.waitUntilReadable(milliseconds: NetlinkSocket.patience)
-            return try socket.receive(into: &buffer)
+            return try socket.receive(into: &buffer, slots: slots)
         }
     }
 }
@@ -64,8 +64,8 @@ final class Script {
 
     func send(_ bytes: [UInt8]) { waiting += answer(bytes) }
 
-    func receive(into buffer: inout ReceiveBuffer) throws(SystemCallError) -> Bool {
-        try unsafe buffer.fill { (start, slot, slots, lengths) throws(SystemCallError) in
+    func receive(into buffer: inout ReceiveBuffer, slots: Int) throws(SystemCallError) -> Bool {
+        try unsafe buffer.fill(slots: slots) { (start, slot, slots, lengths) throws(SystemCallError) in
             let datagrams = waiting.prefix(slots)
             for (position, datagram) in datagrams.enumerated() {
                 unsafe start?.advanced(by: position * slot).copyMemory(
