@@ -24,14 +24,18 @@ public final class HostWatch: Sendable {
     /// event of such a link counts.
     ///
     /// - Parameter processes: those that may have asked for the changes.
-    func mark(_ changes: Changes, by processes: Processes) {
+    /// - Returns: whether some are known to be ours.
+    func mark(_ changes: Changes, by processes: Processes) -> Bool {
         if changes.overflowed || changes.events.contains(where: { $0.isUnderlay }) {
             underlay.store(true, ordering: .relaxed)
         }
         if changes.overflowed || changes.events.contains(where: \.isOfFilters) {
             filters.store(true, ordering: .relaxed)
         }
-        noting.withLock { $0.take(changes, by: processes) }
+        return noting.withLock { noting in
+            noting.take(changes, by: processes)
+            return changes.events.contains { noting.ownPorts.contains($0.sender) }
+        }
     }
 
     /// Changes that are asked for by this socket aren't noted: they are ours.

@@ -6,7 +6,8 @@ extension KernelDataPlane {
         let isFirstCreate = plans.contains { $0.ifindex == nil }
         if isFirstCreate {
             modules.beforeCreate()
-            hasIPv6 = host.hasIPv6
+            // It may come at any time, and never goes.
+            hasIPv6 = hasIPv6 || host.hasIPv6
         }
         defer { if isFirstCreate { modules.afterCreate() } }
         guard carrier.makesLinksItself else { return send(plans) }

@@ -15,7 +15,7 @@ public final class KernelDataPlane: DataPlane {
     let host: HostFiles
     let modules: ModuleWatch
     /// As of the latest batch that makes links.
-    var hasIPv6 = true
+    var hasIPv6: Bool
     let watch: HostWatch
     /// Bytes that fit through links that may be underlays, as last seen.
     var linkMTUs: [UInt32: Int] = [:]
@@ -52,6 +52,7 @@ public final class KernelDataPlane: DataPlane {
     ) throws(TunnelProblem) {
         self.obstacle = obstacle
         self.carrier = carrier
+        hasIPv6 = host.hasIPv6
         do throws(NetlinkError) {
             socket = try NetlinkSocket(counters: counters.netlink)
         } catch {

@@ -28,7 +28,14 @@ public final class KernelMonitor: Sendable {
         var onEnd: (@Sendable ([Int32: Tunnels.LinkCounters]) -> Void)?
     }
 
+    /// Whose changes were heard of: ours, where some of them are known to be.
+    private enum Heard {
+        case ours, others
+    }
+
     private static let wakesBetweenLooks = 32
+    /// For as many counts one by our own change, which wakes for nothing.
+    private static let wakesByOurselves = 8
     private static let callsToCatchUp = 64
 
     private let ear: Ear
@@ -92,7 +99,7 @@ public final class KernelMonitor: Sendable {
     /// Takes in what has come, and tells of the next change. The caller looks at everything afterwards.
     public func arm() {
         state.withLock { state in
-            while takeIn(calls: LinkMonitor.callsPerRead, state.onEnd) {}
+            while takeIn(calls: LinkMonitor.callsPerRead, state.onEnd) != nil {}
             state.hasTold = false
             state.wakesLeft = Self.wakesBetweenLooks
             if state.source == nil, state.onChange != nil { state.source = listen() }
@@ -103,33 +110,38 @@ public final class KernelMonitor: Sendable {
     /// repair, wait for the look.
     private func hear() {
         let tell = state.withLock { state in
-            state.wakesLeft -= 1
+            let heard = takeIn(calls: 1, state.onEnd)
+            state.wakesLeft -= heard == .ours ? Self.wakesByOurselves : 1
             if state.wakesLeft <= 0 {
                 state.source?.cancel()
                 state.source = nil
             }
-            return takeIn(calls: 1, state.onEnd) ? state.telling() : nil
+            return heard == nil ? nil : state.telling()
         }
         tell?()
     }
 
     /// Takes in what waits, and tells of it as if it had been heard.
     private func catchUp() {
-        let tell = state.withLock { state in takeIn(calls: Self.callsToCatchUp, state.onEnd) ? state.telling() : nil }
+        let tell = state.withLock { state in
+            takeIn(calls: Self.callsToCatchUp, state.onEnd) == nil ? nil : state.telling()
+        }
         tell?()
     }
 
-    /// - Returns: whether there was anything.
-    private func takeIn(calls: Int, _ onEnd: (@Sendable ([Int32: Tunnels.LinkCounters]) -> Void)?) -> Bool {
-        guard let changes = ear.monitor.withLock({ try? $0.read(calls: calls) }), !changes.isEmpty else { return false }
-        watch.mark(changes, by: processes)
+    /// - Returns: nil where there was nothing.
+    private func takeIn(
+        calls: Int, _ onEnd: (@Sendable ([Int32: Tunnels.LinkCounters]) -> Void)?
+    ) -> Heard? {
+        guard let changes = ear.monitor.withLock({ try? $0.read(calls: calls) }), !changes.isEmpty else { return nil }
+        let isOurs = watch.mark(changes, by: processes)
         eventCounter.wrappingAdd(changes.events.count, ordering: .relaxed)
         if let onEnd, !changes.ended.isEmpty {
             let ended = changes.ended.map { (Int32(bitPattern: $0), Tunnels.LinkCounters($1)) }
             onEnd(Dictionary(uniqueKeysWithValues: ended))
         }
         if changes.overflowed { overflowCounter.wrappingAdd(1, ordering: .relaxed) }
-        return true
+        return isOurs ? .ours : .others
     }
 }
 

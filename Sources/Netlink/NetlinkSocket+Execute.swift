@@ -55,7 +55,8 @@ extension NetlinkSocket {
         var lost: ReceiveError?
         while answers.pending > 0 {
             do {
-                let received = try receive(wait: lost == nil, slots: ReceiveBuffer.mostSlots) { (datagram) throws(Malformed) in
+                let received = try receive(wait: lost == nil, slots: ReceiveBuffer.mostSlots) {
+                    (datagram) throws(Malformed) in
                     try datagram.forEachMessage { (header, payload) throws(Malformed) in
                         try answers.take(header, payload)
                     }

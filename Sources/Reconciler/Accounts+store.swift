@@ -14,12 +14,10 @@ struct UnsavedTotals: Sendable {
 
 extension Accounts {
     /// Takes in what was stored. A link of another boot or namespace isn't there any more.
-    mutating func restore(_ totals: [TunnelTotal], at place: String) {
-        for total in totals {
-            let link = total.link.flatMap { $0.place == place ? Account.Link($0) : nil }
-            let account = Account(link: link, counted: total.counted, total: total.total, isStored: true)
-            park(account, of: total.tunnel)
-        }
+    mutating func restore(_ total: TunnelTotal, at place: String) {
+        let link = total.link.flatMap { $0.place == place ? Account.Link($0) : nil }
+        let account = Account(link: link, counted: total.counted, total: total.total, isStored: true)
+        park(account, of: total.tunnel)
     }
 
     /// What has changed since it was last stored.
@@ -74,9 +72,17 @@ extension TunnelTotal {
 }
 
 extension Sampler {
-    /// Takes in stored totals; to be called before the first sample.
-    func restore(_ totals: [TunnelTotal]) {
-        withAccounts { accounts, _ in accounts.restore(totals, at: place) }
+    /// Takes in the stored totals; to be called before the first sample.
+    ///
+    /// - Parameter count: how many there will be, about.
+    func restore(_ count: Int, from store: TunnelStore) throws(StoreError) {
+        let result = withAccounts { accounts, _ in
+            accounts.reserve(count)
+            return Result { () throws(StoreError) in
+                try store.forEachTotal { accounts.restore($0, at: place) }
+            }
+        }
+        try result.get()
     }
 
     /// - Parameter isKept: whether a tunnel is there, or may come back.

@@ -83,6 +83,9 @@ struct Accounts: Sendable {
         return isOurMaking ? total : total &- counters
     }
 
+    /// Makes room for so many, so that it needn't grow step by step.
+    mutating func reserve(_ count: Int) { parked.reserveCapacity(count) }
+
     mutating func park(_ account: Account, of tunnel: TunnelID) { parked[tunnel] = account }
 
     mutating func forget(_ tunnels: [TunnelID]) {

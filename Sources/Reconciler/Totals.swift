@@ -10,7 +10,7 @@ extension Reconciler {
 
     func restoreTotals() throws(StoreError) {
         guard let sampler else { return }
-        sampler.restore(try store.totals())
+        try sampler.restore(managed.count, from: store)
         scheduleSaving()
     }
 

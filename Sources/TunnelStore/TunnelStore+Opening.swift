@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import GRDB
 
 extension TunnelStore {
@@ -8,6 +9,8 @@ extension TunnelStore {
         var configuration = Configuration()
         configuration.label = "tunneld.store"
         configuration.busyMode = .timeout(patience)
+        // Nobody asks for it, and reading a clock is a system call on some hosts.
+        configuration.transactionClock = .custom { _ in .distantPast }
         configuration.prepareDatabase { database in
             // FULL: a commit is on the disk before anybody hears of it. The cache is bounded to 2 MiB, but
             // what a transaction changed stays in it until the commit: spilled, a page would be written

@@ -33,11 +33,13 @@ public struct TunnelTotal: Hashable, Sendable {
 }
 
 extension TunnelStore {
-    /// The totals of all tunnels that have one, and of such as a revert may bring back.
-    public func totals() throws(StoreError) -> [TunnelTotal] {
+    /// Gives the totals of all tunnels that have one, and of such as a revert may bring back, one by one.
+    ///
+    /// - Parameter body: mustn't use the store.
+    public func forEachTotal(_ body: (TunnelTotal) -> Void) throws(StoreError) {
         try read { database in
             let rows = try Row.fetchCursor(database, sql: "SELECT \(TunnelTotal.columns) FROM tunnel_total")
-            return try Array(rows.map(TunnelTotal.init(row:)))
+            while let row = try rows.next() { body(try TunnelTotal(row: row)) }
         }
     }
 
@@ -82,22 +84,33 @@ extension TunnelTotal {
 }
 
 extension LinkCounters {
-    private static var fields: [WritableKeyPath<LinkCounters, UInt64>] {
-        [
-            \.rx.bytes, \.rx.packets, \.rx.errors, \.rx.dropped, \.tx.bytes, \.tx.packets, \.tx.errors, \.tx.dropped,
-            \.carrierErrors,
-        ]
-    }
-
     /// SQLite's integers have a sign; no counter gets so far that it would need it, and if one did it would come back.
     fileprivate var arguments: StatementArguments {
-        StatementArguments(Self.fields.map { Int64(bitPattern: self[keyPath: $0]) })
+        StatementArguments((rx.all + tx.all + [carrierErrors]).map { Int64(bitPattern: $0) })
     }
 
     fileprivate init(_ row: Row, from position: Int) throws {
         self.init()
-        for (offset, field) in Self.fields.enumerated() {
-            self[keyPath: field] = UInt64(bitPattern: try row.decode(Int64.self, atIndex: position + offset))
-        }
+        rx = try Direction(row, from: position)
+        tx = try Direction(row, from: position + 4)
+        carrierErrors = try row.counter(at: position + 8)
+    }
+}
+
+extension LinkCounters.Direction {
+    fileprivate var all: [UInt64] { [bytes, packets, errors, dropped] }
+
+    fileprivate init(_ row: Row, from position: Int) throws {
+        self.init()
+        bytes = try row.counter(at: position)
+        packets = try row.counter(at: position + 1)
+        errors = try row.counter(at: position + 2)
+        dropped = try row.counter(at: position + 3)
+    }
+}
+
+extension Row {
+    fileprivate func counter(at index: Int) throws -> UInt64 {
+        UInt64(bitPattern: try decode(Int64.self, atIndex: index))
     }
 }
