@@ -37,7 +37,7 @@ static inline int cmnl_open_own_network_namespace(void) {
 }
 
 /// How many datagrams one call of cmnl_receive_many takes at most.
-enum { CMNL_SLOTS = 16 };
+enum { CMNL_SLOTS = 40 };
 
 /// recvmmsg(2) without waiting: each datagram into its own slot of `buffer`, which has `slots` of them, CMNL_SLOTS at
 /// most. A length larger than the slot says that the datagram was cut.

@@ -52,7 +52,7 @@ internal import CMnl
     ///
     /// - Returns: false when none was waiting.
     func receive(
-        into buffer: inout ReceiveBuffer, slots: Int = ReceiveBuffer.mostSlots
+        into buffer: inout ReceiveBuffer, slots: Int
     ) throws(SystemCallError) -> Bool {
         do {
             try unsafe buffer.fill(slots: slots) { (start, slot, slots, lengths) throws(SystemCallError) in

@@ -9,7 +9,8 @@ public final class LinkMonitor {
     public static let callsPerRead = 1024
 
     private let socket: KernelSocket
-    private var buffer = ReceiveBuffer(size: ReceiveBuffer.mostSlots * 8 << 10)
+    static let slots = 16
+    private var buffer = ReceiveBuffer(size: LinkMonitor.slots * 8 << 10)
 
     /// - Parameter trafficControl: whether it hears of qdiscs and filters too.
     /// - Throws: `EPERM`, `EMFILE` and the like.
@@ -35,7 +36,7 @@ public final class LinkMonitor {
         var changes = Changes()
         for _ in 0..<calls {
             do throws(SystemCallError) {
-                guard try socket.receive(into: &buffer) else { return changes }
+                guard try socket.receive(into: &buffer, slots: Self.slots) else { return changes }
                 buffer.forEachDatagram { datagram, isWhole in
                     changes.take(datagram)
                     if !isWhole { changes.overflowed = true }

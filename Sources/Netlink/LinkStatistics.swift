@@ -11,6 +11,7 @@ public struct LinkStatistics: Hashable, Sendable {
     }
 
     /// Reads the body of `RTM_NEWSTATS`.
+    @inline(__always)
     init(_ body: RawSpan) throws(Malformed) {
         let header = try body.load(if_stats_msg.self)
         var counters: LinkCounters?

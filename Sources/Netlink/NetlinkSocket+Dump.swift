@@ -12,6 +12,7 @@ extension NetlinkSocket {
     ///     so may lack some or have some twice. Not a value, which would be copied at the first change: what it has
     ///     reserved would be lost.
     /// - Throws: the kernel's refusal; `EINTR` when the list never stood still.
+    @inline(__always)
     func dump<Result>(
         _ request: Request, answer: Int, into initial: @autoclosure () -> Result,
         _ body: (inout Result, RawSpan) throws(Malformed) -> Void
@@ -48,6 +49,7 @@ extension NetlinkSocket {
     }
 
     /// Receives until the dump's end, also when it is of no more use: the kernel begins no other before.
+    @inline(__always)
     private func readDump(
         _ state: inout DumpState, _ slots: Int, _ body: (RawSpan) throws(Malformed) -> Void
     ) throws(ReceiveError) {

@@ -55,7 +55,7 @@ extension NetlinkSocket {
         var lost: ReceiveError?
         while answers.pending > 0 {
             do {
-                let received = try receive(wait: lost == nil, slots: ReceiveBuffer.mostSlots) {
+                let received = try receive(wait: lost == nil, slots: Self.answerSlots) {
                     (datagram) throws(Malformed) in
                     try datagram.forEachMessage { (header, payload) throws(Malformed) in
                         try answers.take(header, payload)

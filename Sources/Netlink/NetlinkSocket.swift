@@ -10,6 +10,8 @@ public final class NetlinkSocket {
     static let patience: Int32 = 10_000
     /// A dump is answered in datagrams of up to 32 KiB, if the reader has room for them (`netlink_dump`).
     static let dumpSlot = 32 << 10
+    /// Other answers are short, and come one by one.
+    static let answerSlots = 16
 
     private let transport: Transport
     let counters: NetlinkCounters
@@ -51,6 +53,7 @@ public final class NetlinkSocket {
     // MARK: - What execute and dump are made of
 
     /// Runs `body` unless a dump is under way.
+    @inline(__always)
     func exclusively<Result>(
         _ operation: String, _ body: () throws(NetlinkError) -> Result
     ) throws(NetlinkError) -> Result {
@@ -80,6 +83,7 @@ public final class NetlinkSocket {
     /// none was to be waited for.
     ///
     /// - Parameter slots: how many, each of which may take that part of the buffer.
+    @inline(__always)
     func receive(
         wait: Bool, slots: Int, _ body: (RawSpan) throws(Malformed) -> Void
     ) throws(ReceiveError) -> Bool {

@@ -25,7 +25,7 @@ struct ReceiveBuffer {
     ///   - slots: how many there are to be, of the same size.
     ///   - receive: fills slots and lengths, and returns how many.
     mutating func fill(
-        slots: Int = Self.mostSlots,
+        slots: Int,
         _ receive: (
             _ start: UnsafeMutableRawPointer?, _ slot: Int, _ slots: Int, _ lengths: UnsafeMutablePointer<UInt32>?
         ) throws(SystemCallError) -> Int

@@ -11,7 +11,7 @@ import Testing
         let links = (0..<100 as Range<UInt32>).map { LiveTests.ifb("t\($0)", index: 100 + $0) }
         for outcome in try socket.execute(links.map { .createLink($0) }) { _ = try outcome.get() }
         let first = try monitor.read(calls: 1)
-        #expect(!first.isEmpty && first.interfaces.count <= ReceiveBuffer.mostSlots)
+        #expect(!first.isEmpty && first.interfaces.count <= LinkMonitor.slots)
         let rest = try monitor.read()
         #expect(first.interfaces.union(rest.interfaces) == Set(100..<200))
         #expect(try monitor.read(calls: 1).isEmpty)
