@@ -13,6 +13,7 @@ let strict: [SwiftSetting] = [
 let strictAndSafe = strict + [.strictMemorySafety()]
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -32,6 +33,7 @@ let package = Package(
             name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev", "nettle-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBPF", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
+        .target(name: "CJoinedLog", linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(name: "Tunnels", swiftSettings: strict),
         .target(name: "Netlink", dependencies: ["CMnl"], swiftSettings: strictAndSafe),
         .target(name: "KernelDataPlane", dependencies: ["Netlink", "Tunnels"], swiftSettings: strict),
@@ -41,7 +43,7 @@ let package = Package(
             exclude: ["ecn", "egress", "ingress", "ip", "maps", "path_mtu", "tunnel", "wire"].map { "Programs/\($0).h" }
                 + ["Programs/tunnel.bpf.c"],
             resources: [.embedInCode("Programs/tunnel.bpf.o")], swiftSettings: strictAndSafe),
-        .target(name: "TunnelStore", dependencies: ["Tunnels", "Migrations", grdb], swiftSettings: strict),
+        .target(name: "TunnelStore", dependencies: ["CJoinedLog", "Tunnels", "Migrations", grdb], swiftSettings: strict),
         .target(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
             resources: ["m0001_init", "m0002_desired_state", "m0003_totals"].map { .embedInCode("\($0).sql") },
@@ -90,7 +92,7 @@ let package = Package(
         .testTarget(name: "EchoTests", dependencies: ["Echo", "Tunnels", log], swiftSettings: strict),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", log], swiftSettings: strict),
         .testTarget(
-            name: "TunnelStoreTests", dependencies: ["TunnelStore", "Tunnels", grdb],
+            name: "TunnelStoreTests", dependencies: ["CJoinedLog", "TunnelStore", "Tunnels", grdb, sqlite],
             resources: [.embedInCode("Fixtures/version1.sql"), .embedInCode("Fixtures/version2.sql")],
             swiftSettings: strict),
         .testTarget(

@@ -1,3 +1,4 @@
+internal import CJoinedLog
 internal import FoundationEssentials
 internal import GRDB
 
@@ -5,7 +6,11 @@ extension TunnelStore {
     /// How long a writer waits for the lock of another process.
     private static let patience = 5.0
 
+    /// For the whole process, before its first connection.
+    private static let joinsLog = joined_log_install() == 0
+
     static var configuration: Configuration {
+        _ = joinsLog
         var configuration = Configuration()
         configuration.label = "tunneld.store"
         configuration.busyMode = .timeout(patience)
