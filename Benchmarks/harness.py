@@ -1,5 +1,6 @@
 """What the parts of the benchmark share: the daemon under test, the baselines in C, and their output."""
 
+import functools
 import http.client
 import os
 import socket
@@ -84,6 +85,7 @@ class Daemon:
         if self.process.wait(timeout=30) != 0:
             sys.exit(f"tunneld's exit status is {self.process.returncode}:\n{self.log.read_text()[-2000:]}")
 
+    @functools.cache
     def token(self):
         """A token that the daemon knows of already: it may take a second to notice a new one."""
         token = output(self.tunneld, "token", "create", "--scope", "write", "--database", self.database).strip()
@@ -93,11 +95,10 @@ class Daemon:
             time.sleep(0.1)
         return sys.exit("tunneld refuses its token")
 
-    def metric(self, name, of_now=True):
-        """A metric without labels; otherwise of the newest sample, which may be a second old."""
-        path = "/metrics?fresh=true" if of_now else "/metrics"
+    def metric(self, name):
+        """A metric without labels."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", path, headers={"Authorization": f"Bearer {self.token()}"})
+        connection.request("GET", "/metrics?fresh=true", headers={"Authorization": f"Bearer {self.token()}"})
         for line in connection.getresponse().read().decode().splitlines():
             if line.startswith(f"{name} "):
                 return float(line.split()[1])

@@ -29,22 +29,26 @@ def get(daemon, path):
     return body, answer.getheaders()
 
 
-def measure_samples(tunneld, folder, count=5000, rounds=7, times=200):
-    """On a kernel with ipip: the microseconds that a sample takes while somebody asks for the counters of this moment over
-    and over, without the answer, and the raw dump's, in turns."""
-    ours, raw = [], []
+def sample_and_dump(daemon, path, rounds, times):
+    """The microseconds that a sample takes while somebody asks for the counters of this moment over and over, without the
+    answer, and the raw dump's: means of many, in turns, and the medians of those."""
+    authorization = f"Authorization: Bearer {daemon.token()}"
+    ours, raw, before = [], [], taken(daemon)
+    for _ in range(rounds):
+        values(BIN / "http_client", "-H", authorization, daemon.port, "GET", f"{path}?fresh=true", times)
+        now = taken(daemon)
+        seconds, samples = (later - earlier for later, earlier in zip(now, before))
+        ours.append(1e6 * seconds / samples)
+        before = now
+        raw.append(values(BIN / "netlink_raw", "dump-stats", times)["us_each"])
+    return [statistics.median(ours), statistics.median(raw)]
+
+
+def measure_samples(tunneld, folder, count=5000):
+    """On a kernel with ipip."""
     with running(tunneld, folder) as daemon:
         Sets(daemon).apply(tunnels(count))
-        authorization = f"Authorization: Bearer {daemon.token()}"
-        before = taken(daemon)
-        for _ in range(rounds):
-            values(BIN / "http_client", "-H", authorization, daemon.port, "GET", "/v1/tunnels/t1/stats?fresh=true", times)
-            now = taken(daemon)
-            seconds, samples = (later - earlier for later, earlier in zip(now, before))
-            ours.append(1e6 * seconds / samples)
-            before = now
-            raw.append(values(BIN / "netlink_raw", "dump-stats", times)["us_each"])
-    return {"sample_5000": [statistics.median(ours), statistics.median(raw)]}
+        return {"sample_5000": sample_and_dump(daemon, "/v1/tunnels/t1/stats", rounds=7, times=200)}
 
 
 def measure_polling(daemon, folder, count):
