@@ -43,7 +43,8 @@ let package = Package(
             exclude: ["ecn", "egress", "ingress", "ip", "maps", "path_mtu", "tunnel", "wire"].map { "Programs/\($0).h" }
                 + ["Programs/tunnel.bpf.c"],
             resources: [.embedInCode("Programs/tunnel.bpf.o")], swiftSettings: strictAndSafe),
-        .target(name: "TunnelStore", dependencies: ["CJoinedLog", "Tunnels", "Migrations", grdb], swiftSettings: strict),
+        .target(
+            name: "TunnelStore", dependencies: ["CJoinedLog", "Tunnels", "Migrations", grdb], swiftSettings: strict),
         .target(
             name: "Migrations", path: "migrations", exclude: ["schema.sql"],
             resources: ["m0001_init", "m0002_desired_state", "m0003_totals"].map { .embedInCode("\($0).sql") },
