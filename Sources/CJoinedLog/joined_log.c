@@ -20,6 +20,11 @@ struct log {
 
 static sqlite3_vfs *system_vfs;
 
+static sqlite3_file *file_of(sqlite3_file *base)
+{
+    return ((struct log *)base)->file;
+}
+
 static int write_waiting(struct log *log)
 {
     int size = log->size;
@@ -86,38 +91,32 @@ static int log_size(sqlite3_file *base, sqlite3_int64 *size)
 /* What doesn't. */
 static int log_lock(sqlite3_file *base, int level)
 {
-    sqlite3_file *file = ((struct log *)base)->file;
-    return file->pMethods->xLock(file, level);
+    return file_of(base)->pMethods->xLock(file_of(base), level);
 }
 
 static int log_unlock(sqlite3_file *base, int level)
 {
-    sqlite3_file *file = ((struct log *)base)->file;
-    return file->pMethods->xUnlock(file, level);
+    return file_of(base)->pMethods->xUnlock(file_of(base), level);
 }
 
 static int log_check_lock(sqlite3_file *base, int *result)
 {
-    sqlite3_file *file = ((struct log *)base)->file;
-    return file->pMethods->xCheckReservedLock(file, result);
+    return file_of(base)->pMethods->xCheckReservedLock(file_of(base), result);
 }
 
 static int log_control(sqlite3_file *base, int operation, void *argument)
 {
-    sqlite3_file *file = ((struct log *)base)->file;
-    return file->pMethods->xFileControl(file, operation, argument);
+    return file_of(base)->pMethods->xFileControl(file_of(base), operation, argument);
 }
 
 static int log_sector_size(sqlite3_file *base)
 {
-    sqlite3_file *file = ((struct log *)base)->file;
-    return file->pMethods->xSectorSize(file);
+    return file_of(base)->pMethods->xSectorSize(file_of(base));
 }
 
 static int log_characteristics(sqlite3_file *base)
 {
-    sqlite3_file *file = ((struct log *)base)->file;
-    return file->pMethods->xDeviceCharacteristics(file);
+    return file_of(base)->pMethods->xDeviceCharacteristics(file_of(base));
 }
 
 static const sqlite3_io_methods log_methods = {

@@ -11,7 +11,7 @@ public final class KernelCounters: CounterSource {
     /// - Parameter counter: counts what is asked.
     public init(counter: ChangeCounter = ChangeCounter()) throws(TunnelProblem) {
         do throws(NetlinkError) {
-            socket = Mutex(try NetlinkSocket(counters: counter.netlink, dumpSlots: 40))
+            socket = Mutex(try NetlinkSocket(counters: counter.netlink, dumpsOften: true))
         } catch {
             throw TunnelProblem(error)
         }

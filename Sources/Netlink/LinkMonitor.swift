@@ -8,8 +8,10 @@ public final class LinkMonitor {
     /// The most system calls of one `read`.
     public static let callsPerRead = 1024
 
-    private let socket: KernelSocket
+    /// How many events one system call brings at most.
     static let slots = 16
+
+    private let socket: KernelSocket
     private var buffer = ReceiveBuffer(size: LinkMonitor.slots * 8 << 10)
 
     /// - Parameter trafficControl: whether it hears of qdiscs and filters too.

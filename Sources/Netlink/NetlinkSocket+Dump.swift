@@ -12,7 +12,7 @@ extension NetlinkSocket {
     ///     so may lack some or have some twice. Not a value, which would be copied at the first change: what it has
     ///     reserved would be lost.
     /// - Throws: the kernel's refusal; `EINTR` when the list never stood still.
-    @inline(__always)
+    @inline(__always)  // With what it calls, so that a message costs no call of a closure for each of them.
     func dump<Result>(
         _ request: Request, answer: Int, into initial: @autoclosure () -> Result,
         _ body: (inout Result, RawSpan) throws(Malformed) -> Void

@@ -125,7 +125,8 @@ import Testing
         let socket = NetlinkSocket { bytes in
             sent.datagrams.append(bytes)
             let request = bytes.messages[0]
-            let size = isWithinReason ? NetlinkSocket.dumpSlot + 1 : NetlinkSocket.dumpSlot * 4 + 1
+            let size =
+                isWithinReason ? NetlinkSocket.dumpSlot + 1 : NetlinkSocket.dumpSlot * NetlinkSocket.usualDumpSlots + 1
             var large: [UInt8] = []
             while large.count < size { large += .statistics(2, request) }
             return [.statistics(1, request), large, .statistics(3, request) + .done(request)]
