@@ -4,33 +4,41 @@ public import Tunnels
 /// What decides the way of a tunnel's outer packets.
 struct PathLookup: Hashable {
     let remote: IPv4Address
+    /// nil leaves it to the way, and then the carrier may have to know it.
+    var local: IPv4Address?
     let mark: UInt32?
     /// The underlay's ifindex; nil for whichever the route names.
     let underlay: UInt32?
-    /// Whether there is no local address, so that the way decides the source too.
-    let isSourceOpen: Bool
 
     /// nil for a link without a remote.
     init?(_ parameters: LinkParameters) {
         guard let remote = parameters.remote else { return nil }
         self.remote = remote
+        local = parameters.local
         mark = parameters.fwmark == 0 ? nil : parameters.fwmark
         underlay = parameters.underlay == 0 ? nil : UInt32(bitPattern: parameters.underlay)
-        isSourceOpen = parameters.local == nil
     }
 
     /// - Parameter index: of a link by its name.
     init(_ definition: TunnelDefinition, indexOf index: (String) -> UInt32?) {
         remote = definition.remote
+        local = definition.local
         mark = definition.fwmark
         underlay = definition.underlay.flatMap { index($0.text) }
-        isSourceOpen = definition.local == nil
     }
 }
 
 extension PathLookup {
     fileprivate func request(matching: RouteLookup) -> Request {
-        .lookUpRoute(to: IPv4(remote), mark: mark, interface: underlay, matching: matching)
+        .lookUpRoute(
+            to: IPv4(remote), mark: mark, interface: underlay, source: local.map { IPv4($0) }, matching: matching)
+    }
+
+    /// The same from whatever source.
+    fileprivate var fromAnywhere: PathLookup {
+        var lookup = self
+        lookup.local = nil
+        return lookup
     }
 }
 
@@ -117,35 +125,44 @@ extension KernelDataPlane {
     /// Asks once for each remote, however many tunnels have it.
     private func ways(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Way] {
         let lookups = Array(Set(lookups))
-        let open = carrier.needsPaths ? lookups.filter(\.isSourceOpen) : []
+        let open = carrier.needsPaths ? lookups.filter { $0.local == nil } : []
         // Both kinds of look-up in one send.
-        let answers = try routes(
-            lookups.map { $0.request(matching: .entry) } + open.map { $0.request(matching: .destination) })
+        let answers = try routes(lookups.map { ($0, .entry) } + open.map { ($0, .destination) })
         let sources = Dictionary(zip(open, answers[lookups.count...].map { $0?.preferredSource })) { first, _ in first }
         var found = [PathLookup: Way](minimumCapacity: lookups.count)
-        let chosen = try nextHops(of: zip(lookups, answers).filter { $1?.isForked ?? false }.map(\.0))
-        for (lookup, var answer) in zip(lookups, answers) {
-            if let chosen = chosen[lookup] { answer?.interface = chosen }
+        let chosen = try chosenLinks(for: zip(lookups, answers).filter { $1?.isForked ?? false }.map(\.0))
+        for (lookup, answer) in zip(lookups, answers) {
             // By an underlay that has no route the kernel takes the remote to be on the link itself.
             let onLink = lookup.underlay.map { Route(.any, prefixLength: 0, interface: $0) }
-            guard let route = answer ?? onLink else { continue }
+            guard var route = answer ?? onLink else { continue }
+            if let chosen = chosen[lookup] { route.interface = chosen }
             found[lookup] = Way(route: route, source: sources[lookup].flatMap { $0 }.map { IPv4Address($0) })
         }
         return found
     }
 
     /// The links that the kernel chooses for remotes whose route has several, or a next hop of its own.
-    private func nextHops(of lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: UInt32] {
+    private func chosenLinks(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: UInt32] {
         guard !lookups.isEmpty else { return [:] }
-        let routes = try routes(lookups.map { $0.request(matching: .destination) })
+        let routes = try routes(lookups.map { ($0, .destination) })
         return Dictionary(zip(lookups, routes).compactMap { lookup, route in route?.interface.map { (lookup, $0) } }) {
             first, _ in first
         }
     }
 
     /// The answers to look-ups. No way to the remote is no error here: there may be one later.
-    private func routes(_ requests: [Request]) throws(NetlinkError) -> [Route?] {
-        try socket.execute(requests).map { outcome in (try? outcome.get())?.first?.route }
+    private func routes(_ asked: [(lookup: PathLookup, matching: RouteLookup)]) throws(NetlinkError) -> [Route?] {
+        func routes(_ asked: [(lookup: PathLookup, matching: RouteLookup)]) throws(NetlinkError) -> [Route?] {
+            let outcomes = try socket.execute(asked.map { $0.lookup.request(matching: $0.matching) })
+            return outcomes.map { outcome in (try? outcome.get())?.first?.route }
+        }
+        var answers = try routes(asked)
+        // There is no way from an address that isn't the host's, as one that comes later; so from any.
+        let strange = asked.indices.filter { asked[$0].lookup.local != nil && answers[$0] == nil }
+        guard !strange.isEmpty else { return answers }
+        let others = try routes(strange.map { (asked[$0].lookup.fromAnywhere, asked[$0].matching) })
+        for (position, answer) in zip(strange, others) { answers[position] = answer }
+        return answers
     }
 
     private func indexes(of names: [String]) throws(NetlinkError) -> [String: UInt32] {

@@ -131,6 +131,25 @@ def test_a_marks_route_that_moves(two_daemons):
     follows(on_a.host, OTHER)
 
 
+def test_a_rule_about_the_local_address_that_comes_and_goes(both_ends):
+    """As on hosts with several interfaces, each of which has a table of its own."""
+    for daemon, of, to, via in ((both_ends[0], A, B, OTHER_B), (both_ends[1], B, A, OTHER_A)):
+        daemon.host.ip(f"route add {to}/32 via {via} dev other0 table 100", f"rule add from {of} lookup 100")
+    follows(both_ends[0].host, OTHER)
+    for daemon, of in zip(both_ends, (A, B)):
+        daemon.host.ip(f"rule del from {of} lookup 100")
+    follows(both_ends[0].host, FIRST)
+
+
+def test_a_local_address_that_the_host_gets_later(two_daemons):
+    on_a, on_b = two_daemons
+    on_a.create(**TUN_A | {"local": "172.16.16.99"})
+    on_b.create(**TUN_B | {"remote": "172.16.16.99"})
+    assert on_a.tunnel("tun_a")["status"]["state"] == "up"
+    on_a.host.ip("address add 172.16.16.99/16 dev underlay0")
+    until(lambda: on_a.host.ping(INNER_B, 1) == 1, 1, "packets pass")
+
+
 def test_a_rule_that_comes_and_goes(both_ends):
     for daemon, to, via in ((both_ends[0], B, OTHER_B), (both_ends[1], A, OTHER_A)):
         daemon.host.ip(f"route add {to}/32 via {via} dev other0 table 100", f"rule add to {to} lookup 100")
