@@ -49,7 +49,7 @@ final class BPFCarrier: Carrier {
     func change(_ link: NewLink) throws(CarrierError) -> [Request] {
         var configuration = tun_config(link.parameters, by: link.path)
         let former = configurations[link.index]
-        if let former { configuration.isUp = former.isUp }
+        if let former { configuration.keep(former) }
         let isMoved = former.map { !$0.endpoint.isSame(as: configuration.endpoint) } ?? true
         if isMoved { try claim(link, configuration) }
         try store(configuration, for: link)
@@ -65,6 +65,7 @@ final class BPFCarrier: Carrier {
     /// Takes the pair of endpoints, which one tunnel can have.
     private func claim(_ link: NewLink, _ configuration: tun_config) throws(CarrierError) {
         do throws(BPFError) {
+            try underlays.expect(configuration.endpoint)
             try programs.endpoints.set(link.index, for: configuration.endpoint, .new)
         } catch {
             if error.code == .exists, let holder = holder(of: configuration.endpoint) {

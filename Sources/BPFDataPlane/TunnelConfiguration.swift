@@ -25,6 +25,12 @@ extension tun_config {
         source = local != 0 ? local : path?.source?.bits.bigEndian ?? source
     }
 
+    /// Keeps what isn't of the parameters.
+    mutating func keep(_ former: tun_config) {
+        isUp = former.isUp
+        if hasSameWay(as: former) { learnt = former.learnt }
+    }
+
     /// Whether what arrives is delivered.
     var isUp: Bool {
         get { flags & UInt8(TUNNEL_UP) != 0 }

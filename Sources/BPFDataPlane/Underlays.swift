@@ -13,6 +13,8 @@ final class Underlays {
     private var attached: [UInt32: underlay]
     /// The links that have an address by which the host can be reached.
     private var addressed: Set<UInt32> = []
+    /// nil before the tunnels are known, and then all kinds are.
+    private var kinds: EndpointKinds?
 
     init(socket: NetlinkSocket, programs: TunnelPrograms, changes: ChangeCounter) throws(TunnelProblem) {
         self.socket = socket
@@ -46,6 +48,13 @@ final class Underlays {
         return configuration.out == 0 ? addressed : addressed.union([configuration.out])
     }
 
+    /// Has the program look for endpoints of this kind; before a tunnel takes them.
+    func expect(_ endpoint: tun_endpoint) throws(BPFError) {
+        var kinds = kinds
+        kinds?.insert(endpoint)
+        try tell(kinds)
+    }
+
     /// Attaches the program where a new tunnel needs it.
     func require(_ configuration: tun_config) {
         for link in links(of: configuration) where attached[link] == nil { attach(to: link) }
@@ -56,6 +65,20 @@ final class Underlays {
         let needed = configurations.reduce(into: Set<UInt32>()) { $0.formUnion(links(of: $1)) }
         for link in needed where attached[link] == nil { attach(to: link) }
         for link in attached.keys where !needed.contains(link) { detach(from: link) }
+        // Where it fails the program looks for more than it needs to.
+        try? tell(EndpointKinds(configurations))
+    }
+
+    private func tell(_ kinds: EndpointKinds?) throws(BPFError) {
+        guard kinds == nil || kinds != self.kinds else { return }
+        for (link, former) in attached {
+            var entry = former
+            entry.note(kinds, of: link)
+            guard !entry.isSame(as: former) else { continue }
+            try programs.underlays.set(entry, for: link)
+            attached[link] = entry
+        }
+        self.kinds = kinds
     }
 
     /// Forgets those that aren't among the host's links any more: one that comes back has no program.
@@ -84,6 +107,7 @@ final class Underlays {
         changes.add(1)
         var entry = attached[link] ?? underlay()
         entry.header_bytes = device.hasMACHeader ? UInt8(ETH_HLEN) : 0
+        entry.note(kinds, of: link)
         if !places.contains(where: { $0.interface == link }) { entry.made_clsact = 1 }
         do {
             // The map first: a program that doesn't find its link there lets all pass. Then both in one send, which a
@@ -112,6 +136,32 @@ final class Underlays {
             (try? socket.filters(interface: link, parent: parent).allSatisfy { $0.place == ours }) ?? false
         }
     }
+}
+
+/// Which kinds of endpoints there are, so that the program needn't look for others.
+private struct EndpointKinds: Equatable {
+    /// The links that tunnels are bound to.
+    var bound: Set<UInt32> = []
+    /// Whether a tunnel has no local address.
+    var isAnyLocal = false
+
+    init(_ configurations: some Sequence<tun_config>) {
+        for configuration in configurations { insert(configuration.endpoint) }
+    }
+
+    mutating func insert(_ endpoint: tun_endpoint) {
+        if endpoint.underlay != 0 { bound.insert(endpoint.underlay) }
+        if endpoint.local == 0 { isAnyLocal = true }
+    }
+}
+
+extension underlay {
+    fileprivate mutating func note(_ kinds: EndpointKinds?, of link: UInt32) {
+        none_bound = kinds.map { $0.bound.contains(link) ? 0 : 1 } ?? 0
+        none_any = kinds.map { $0.isAnyLocal ? 0 : 1 } ?? 0
+    }
+
+    fileprivate func isSame(as other: underlay) -> Bool { [UInt8](bytesOf: self) == [UInt8](bytesOf: other) }
 }
 
 extension NetlinkSocket.Outcome {

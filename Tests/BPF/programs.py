@@ -85,6 +85,7 @@ class Tunnel:
     ttl: int = 0
     tos: int = TOS_INHERIT
     flags: int = PMTUDISC | UP
+    learnt: int = 0
 
 
 def is_ipip_here():
@@ -103,13 +104,13 @@ class DataPlane:
         run("mount", "-t", "bpf", "bpf", self.directory)
         maps = self.directory / "maps"
         run("bpftool", "prog", "loadall", OBJECT, self.directory / "programs", "pinmaps", maps)
-        self.configs = Map(maps / "tun_config_1", "I", "4s4s4sIIIIBBBx")
+        self.configs = Map(maps / "tun_config_1", "I", "4s4s4sIIIIBBBB")
         self.endpoints = Map(maps / "tun_endpoint_1", "4s4sI", "I")
         self.states = Map(maps / "tun_state_1", "I", "QII")
         self.counters = Map(maps / "tun_counter_1", "I", f"{len(COUNTERS)}Q")
         self.counters.slots = possible_cpus()
         self.addresses = Map(maps / "host_address_1", "4s", "B")
-        self.underlays = Map(maps / "underlay_1", "I", "BBxx")
+        self.underlays = Map(maps / "underlay_1", "I", "BBBB")
         self.tunnels = {}
 
     def close(self):
@@ -130,7 +131,7 @@ class DataPlane:
 
     def add_underlay(self, link="underlay0", header_bytes=14):
         self.attach(link, "ingress")
-        self.underlays[self.index(link),] = header_bytes, 1
+        self.underlays[self.index(link),] = header_bytes, 1, 0, 0
 
     def add_tunnel(self, link, local, remote, out="underlay0", mtu=1480, **options):
         self.make_tun(link)
@@ -158,8 +159,8 @@ class DataPlane:
         self.tunnels[link] = tunnel
         self.configs[self.index(link),] = (
             socket.inet_aton(tunnel.local), socket.inet_aton(tunnel.remote),
-            socket.inet_aton(tunnel.source or tunnel.local), tunnel.underlay, tunnel.out, tunnel.fwmark,
-            tunnel.path_mtu, tunnel.ttl, tunnel.tos, tunnel.flags,
+            socket.inet_aton(tunnel.source or tunnel.local), tunnel.underlay, tunnel.out,
+            tunnel.fwmark, tunnel.path_mtu, tunnel.ttl, tunnel.tos, tunnel.flags, tunnel.learnt,
         )  # fmt: skip
 
     def count(self, link):

@@ -274,6 +274,23 @@ def test_the_order_of_preference(b, endpoints):
     del b.plane.addresses[(socket.inet_aton(B),)]
 
 
+@pytest.mark.parametrize("place, hints", [((B, 0), (1, 1)), (("0.0.0.0", 0), (1, 0)), ((B, 1), (0, 1))])
+def test_what_needs_no_look_up_is_left_out(b, endpoints, place, hints):
+    """The hints (none_bound, none_any) hide nothing of the kinds that there are, and all of the others."""
+    link = b.plane.index("underlay0")
+    b.plane.addresses[(socket.inet_aton(B),)] = (1,)
+    endpoints(place[0], place[1] and link)
+    header_bytes, made, *none = b.plane.underlays[link,][0]
+    b.plane.underlays[link,] = header_bytes, made, *hints
+    assert b.send(ip(A, B, IPIP, INNER)) == ([INNER], [], {})
+    b.plane.underlays[link,] = header_bytes, made, 1, 1
+    if place != (B, 0):
+        b.cable.send(ip(A, B, IPIP, INNER), b.mac)
+    b.plane.underlays[link,] = header_bytes, made, *none
+    assert b.send() == ([], [ip(A, B, IPIP, INNER)] if place != (B, 0) else [], {})
+    del b.plane.addresses[(socket.inet_aton(B),)]
+
+
 def test_tunnel_of_another_link_takes_nothing(b, endpoints):
     endpoints(B, b.plane.index("lo"))
     b.cable.send(ip(A, B, IPIP, INNER), b.mac)

@@ -129,6 +129,7 @@ class Sender:
         marker = udp("10.1.2.3", "10.4.5.6", b"the end")
         plane, index = self.lab.end_a, self.lab.end_a.index("tun0")
         plane.states[index,] = (1 << 62, path_mtu, 0) if path_mtu else (0, 0, 0)
+        plane.configure("tun0", learnt=int(path_mtu > 0))
         before = plane.count("tun0").get("tx_too_big", 0)
         self.tunnel.send(inner)
         self.tunnel.send(marker)

@@ -99,15 +99,45 @@ import Tunnels
         var tunnel = try tunnel("tun_a")
         let link = try #require(try apply(create(tunnel))[0])
         let index = UInt32(link.ifindex)
-        let states = try trial.namespace.run { try Takeover(trial.socket).programs().states }
+        let programs = try trial.namespace.run { try Takeover(trial.socket).programs() }
+        let states = programs.states
+        var learnt = try #require(try programs.configurations.value(of: index))
+        learnt.learnt = 1
+        try programs.configurations.set(learnt, for: index)
         try states.set(tun_state(path_mtu_expires_ns: .max, path_mtu: 600, next_id: 5), for: index)
 
         tunnel.definition.ttl = .fixed(9)
         try apply(plan(for: tunnel, in: plane.observe(for: [tunnel])))
         #expect(try states.value(of: index)?.path_mtu == 600)
+        #expect(try programs.configurations.value(of: index)?.learnt == 1)
         tunnel.definition.remote = IPv4Address(172, 16, 1, 63)
         try apply(plan(for: tunnel, in: plane.observe(for: [tunnel])))
         #expect(try states.value(of: index)?.path_mtu == 0)
+        #expect(try programs.configurations.value(of: index)?.learnt == 0)
+    }
+
+    @Test func theProgramIsToldWhichKindsOfEndpointsThereAre() throws {
+        let underlays = try trial.namespace.run { () throws in
+            try apply(create(tunnel("tun_a")))
+            return try Takeover(trial.socket).programs().underlays
+        }
+        func none() throws -> [UInt8] { try underlays.value(of: 20).map { [$0.none_bound, $0.none_any] } ?? [] }
+        var (anywhere, bound) = (try tunnel("tun_b", remote: 63), try tunnel("tun_c", remote: 64))
+        anywhere.definition.local = nil
+        bound.definition.underlay = try InterfaceName("near")
+        _ = try plane.observe(for: [])
+        #expect(try none() == [1, 1])
+
+        let link = try #require(try apply(create(anywhere))[0])
+        #expect(try none() == [1, 0])
+        let near = try #require(try trial.socket.execute(.readLink(20)).first?.link)
+        let other = try #require(try apply(plan(for: bound, in: ObservedState(links: [ObservedLink(near)])))[0])
+        #expect(try none() == [0, 0])
+        // The next daemon knows of none before it has looked.
+        let next = try Self.start(trial)
+        #expect(try none() == [0, 0])
+        try apply(delete(anywhere, link), delete(bound, other), by: next)
+        #expect(try none() == [1, 1])
     }
 
     /// As one that is moved to another network namespace and back.

@@ -20,10 +20,16 @@ static __always_inline int push_outer_header(struct __sk_buff *skb, const struct
 		error = bpf_skb_adjust_room(skb, OUTER_HEADER_BYTES, BPF_ADJ_ROOM_MAC, flags);
 	}
 	// bpf_redirect_neigh wants a link-layer header to take off.
-	if (error || bpf_skb_store_bytes(skb, 0, outer, OUTER_HEADER_BYTES, 0) || bpf_skb_change_head(skb, ETH_HLEN, 0)) {
+	if (error || bpf_skb_change_head(skb, ETH_HLEN, 0)) {
 		*failure = &counter->tx_failed;
 		return -1;
 	}
+	void *room = (void *)(long)skb->data + ETH_HLEN;
+	if (room + OUTER_HEADER_BYTES > (void *)(long)skb->data_end) {
+		*failure = &counter->tx_failed;
+		return -1;
+	}
+	__builtin_memcpy(room, outer, OUTER_HEADER_BYTES);
 	return 0;
 }
 
@@ -51,12 +57,12 @@ int tunneld_egress(struct __sk_buff *skb)
 	if (inner.ihl < 5 || total < inner.ihl * 4 || total > length)
 		return drop(&counter->tx_inner_header, 1);
 
-	struct wire wire = measure(skb, 0, length);
+	struct wire wire = measure(skb, 0, length, &inner);
 	if (!config->out)
 		return drop(&counter->tx_no_route, wire.packets);
 	if (config->out == skb->ifindex)
 		return drop(&counter->tx_loop, wire.packets);
-	__u32 mtu = path_mtu(&tunnel) - OUTER_HEADER_BYTES;
+	__u32 mtu = path_mtu(config, skb->ifindex) - OUTER_HEADER_BYTES;
 	if (wire.largest > mtu) {
 		drop(&counter->tx_too_big, wire.packets);
 		return may_be_answered(skb, &inner) ? answer_too_big(skb, &inner, mtu) : TC_ACT_SHOT;
@@ -75,8 +81,12 @@ int tunneld_egress(struct __sk_buff *skb)
 		.daddr = config->remote,
 	};
 	// RFC 6864: only what may be fragmented needs an id.
-	if (!outer.frag_off)
-		outer.id = bpf_htons(__sync_fetch_and_add(&tunnel.state->next_id, wire.packets));
+	if (!outer.frag_off) {
+		struct tun_state *state = find_state(skb->ifindex);
+		if (!state)
+			return drop(&counter->tx_failed, wire.packets);
+		outer.id = bpf_htons(__sync_fetch_and_add(&state->next_id, wire.packets));
+	}
 	set_checksum(&outer);
 
 	__u64 *failure = 0;
@@ -86,5 +96,7 @@ int tunneld_egress(struct __sk_buff *skb)
 	skb->mark = config->fwmark;
 	counter->tx_packets += wire.packets;
 	counter->tx_bytes += wire.bytes;
+	// Not told the next hop, which would save a look-up: the packet would keep its inner route, and one that waits for
+	// the neighbour's address would be lost (neigh_update sends it by that route's device).
 	return bpf_redirect_neigh(config->out, 0, 0, 0);
 }

@@ -1,16 +1,17 @@
 // From the underlay to the TUN device.
 #pragma once
 
-// Takes off the outer header, which begins at offset; the result is the filter's.
-static __always_inline int decapsulate(struct __sk_buff *skb, __u32 offset, const struct iphdr *outer)
+// Takes off the outer header; the result is the filter's.
+static __always_inline int decapsulate(struct __sk_buff *skb, const struct underlay *underlay, const struct iphdr *outer)
 {
-	__u32 ifindex = find_endpoint(outer->daddr, outer->saddr, skb->ifindex);
+	__u32 ifindex = find_endpoint(outer->daddr, outer->saddr, skb->ifindex, underlay);
 	struct tunnel tunnel;
 	struct iphdr inner;
 
 	if (!ifindex || !find_tunnel(ifindex, &tunnel))
 		return TC_ACT_UNSPEC;
 	struct tun_counter *counter = tunnel.counter;
+	__u32 offset = underlay->header_bytes;
 
 	__u32 header = outer->ihl * 4, available = skb->len - offset, total = bpf_ntohs(outer->tot_len);
 	if (!total && skb->gso_size) // longer than the field can say
@@ -31,7 +32,7 @@ static __always_inline int decapsulate(struct __sk_buff *skb, __u32 offset, cons
 	if (inner.ihl < 5 || inner_total < inner.ihl * 4 || inner_total > length)
 		return drop(&counter->rx_inner_header, 1);
 
-	struct wire wire = measure(skb, offset + header, length);
+	struct wire wire = measure(skb, offset + header, length, &inner);
 	if (!(tunnel.config->flags & TUNNEL_UP))
 		return drop(&counter->rx_down, wire.packets);
 	__u8 tos = inner.tos;
@@ -69,12 +70,11 @@ int tunneld_ingress(struct __sk_buff *skb)
 	const struct underlay *underlay = bpf_map_lookup_elem(&LAYOUT(underlay), &ifindex);
 	if (!underlay)
 		return TC_ACT_UNSPEC;
-	__u32 offset = underlay->header_bytes;
-	if (!load_ip(skb, offset, &ip) || ip.version != 4)
+	if (!load_ip(skb, underlay->header_bytes, &ip) || ip.version != 4)
 		return TC_ACT_UNSPEC;
 	if (ip.protocol == IPPROTO_IPIP)
-		return decapsulate(skb, offset, &ip);
+		return decapsulate(skb, underlay, &ip);
 	if (ip.protocol == IPPROTO_ICMP)
-		learn_path_mtu(skb, offset, &ip);
+		learn_path_mtu(skb, underlay, &ip);
 	return TC_ACT_UNSPEC;
 }

@@ -19,40 +19,46 @@ TUNNEL_MAP(BPF_MAP_TYPE_HASH, MAX_UNDERLAYS, __u32, struct underlay) LAYOUT(unde
 
 // A tunnel, as the programs see it.
 struct tunnel {
-	const struct tun_config *config;
+	struct tun_config *config;
 	struct tun_counter *counter;
-	struct tun_state *state;
 };
 
 static __always_inline bool find_tunnel(__u32 ifindex, struct tunnel *tunnel)
 {
 	tunnel->config = bpf_map_lookup_elem(&LAYOUT(tun_config), &ifindex);
 	tunnel->counter = bpf_map_lookup_elem(&LAYOUT(tun_counter), &ifindex);
-	tunnel->state = bpf_map_lookup_elem(&LAYOUT(tun_state), &ifindex);
-	return tunnel->config && tunnel->counter && tunnel->state;
+	return tunnel->config && tunnel->counter;
+}
+
+static __always_inline struct tun_state *find_state(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&LAYOUT(tun_state), &ifindex);
+}
+
+// Among those that are bound to one link, or those that are bound to none (0).
+static __always_inline __u32 find_receiver(__be32 local, __be32 remote, __u32 bound, const struct underlay *underlay)
+{
+	struct tun_endpoint key = {.local = local, .remote = remote, .underlay = bound};
+	const __u32 *found = bpf_map_lookup_elem(&LAYOUT(tun_endpoint), &key);
+
+	if (found)
+		return *found;
+	if (underlay->none_any)
+		return 0;
+	key.local = 0;
+	found = bpf_map_lookup_elem(&LAYOUT(tun_endpoint), &key);
+	return found && bpf_map_lookup_elem(&LAYOUT(host_address), &local) ? *found : 0;
 }
 
 // Which tunnel takes what remote sent to local by this link? In the order of the kernel's ip_tunnel_lookup; the
 // result is the ifindex of its TUN device, 0 for none.
-static __always_inline __u32 find_endpoint(__be32 local, __be32 remote, __u32 ifindex)
+static __always_inline __u32 find_endpoint(__be32 local, __be32 remote, __u32 ifindex, const struct underlay *underlay)
 {
-	bool is_ours = bpf_map_lookup_elem(&LAYOUT(host_address), &local);
-	struct tun_endpoint key = {.remote = remote};
-	const __u32 *found;
+	__u32 index = 0;
 
-	key.local = local, key.underlay = ifindex;
-	if ((found = bpf_map_lookup_elem(&LAYOUT(tun_endpoint), &key)))
-		return *found;
-	key.local = 0;
-	if (is_ours && (found = bpf_map_lookup_elem(&LAYOUT(tun_endpoint), &key)))
-		return *found;
-	key.local = local, key.underlay = 0;
-	if ((found = bpf_map_lookup_elem(&LAYOUT(tun_endpoint), &key)))
-		return *found;
-	key.local = 0;
-	if (is_ours && (found = bpf_map_lookup_elem(&LAYOUT(tun_endpoint), &key)))
-		return *found;
-	return 0;
+	if (!underlay->none_bound)
+		index = find_receiver(local, remote, ifindex, underlay);
+	return index ? index : find_receiver(local, remote, 0, underlay);
 }
 
 // BH is off in both hooks, so nothing else touches this CPU's counters meanwhile.

@@ -16,19 +16,21 @@ struct icmp_frag_needed {
 	__be16 mtu;
 };
 
-static __always_inline __u32 path_mtu(const struct tunnel *tunnel)
+static __always_inline __u32 path_mtu(const struct tun_config *config, __u32 ifindex)
 {
-	__u32 learnt = tunnel->state->path_mtu;
-	if (learnt && learnt < tunnel->config->path_mtu && bpf_ktime_get_ns() < tunnel->state->path_mtu_expires_ns)
-		return learnt;
-	return tunnel->config->path_mtu;
+	const struct tun_state *state = config->learnt ? find_state(ifindex) : 0;
+
+	if (state && state->path_mtu && state->path_mtu < config->path_mtu &&
+	    bpf_ktime_get_ns() < state->path_mtu_expires_ns)
+		return state->path_mtu;
+	return config->path_mtu;
 }
 
 // An ICMP message came: does it say that packets of a tunnel are too large? Whoever forges one needs the tunnel's
 // addresses, as with the kernel's own ipip.
-static __always_inline void learn_path_mtu(struct __sk_buff *skb, __u32 offset, const struct iphdr *ip)
+static __always_inline void learn_path_mtu(struct __sk_buff *skb, const struct underlay *underlay, const struct iphdr *ip)
 {
-	__u32 length = bpf_ntohs(ip->tot_len);
+	__u32 offset = underlay->header_bytes, length = bpf_ntohs(ip->tot_len);
 	struct icmp_frag_needed icmp;
 	struct iphdr quoted;
 	struct tunnel tunnel;
@@ -44,7 +46,7 @@ static __always_inline void learn_path_mtu(struct __sk_buff *skb, __u32 offset, 
 		return;
 	if (quoted.version != 4 || quoted.protocol != IPPROTO_IPIP || quoted.saddr != ip->daddr)
 		return;
-	__u32 ifindex = find_endpoint(quoted.saddr, quoted.daddr, skb->ifindex);
+	__u32 ifindex = find_endpoint(quoted.saddr, quoted.daddr, skb->ifindex, underlay);
 	if (!ifindex || !find_tunnel(ifindex, &tunnel))
 		return;
 	__s64 sum = sum_packet(skb, offset, length);
@@ -54,10 +56,13 @@ static __always_inline void learn_path_mtu(struct __sk_buff *skb, __u32 offset, 
 	__u32 mtu = bpf_ntohs(icmp.mtu);
 	if (mtu < PATH_MTU_MIN)
 		mtu = PATH_MTU_MIN;
-	if (mtu > path_mtu(&tunnel))
+	struct tun_state *state = find_state(ifindex);
+	if (!state || mtu > path_mtu(tunnel.config, ifindex))
 		return;
-	tunnel.state->path_mtu_expires_ns = bpf_ktime_get_ns() + PATH_MTU_LIFETIME_NS;
-	tunnel.state->path_mtu = mtu;
+	state->path_mtu_expires_ns = bpf_ktime_get_ns() + PATH_MTU_LIFETIME_NS;
+	state->path_mtu = mtu;
+	// Where the daemon writes the entry anew meanwhile this is lost, and the next such message says it again.
+	tunnel.config->learnt = 1;
 }
 
 static __always_inline bool is_unicast(__be32 address)

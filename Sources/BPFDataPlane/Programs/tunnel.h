@@ -35,7 +35,7 @@ struct tun_config {
 	__u8 ttl; // 0: inherit
 	__u8 tos; // TOS_INHERIT, or DSCP in the upper six bits
 	__u8 flags;
-	__u8 reserved;
+	__u8 learnt; // the programs' note: tun_state may have a lower path MTU
 };
 
 // tun_endpoint: whose is what comes from remote to local by underlay? The value is the ifindex of the TUN device (__u32).
@@ -81,5 +81,7 @@ struct tun_counter {
 struct underlay {
 	__u8 header_bytes; // of the link layer: 14 with Ethernet, 0 with none
 	__u8 made_clsact; // the daemon's note: it made the qdisc, so it removes it
-	__u8 reserved[2];
+	// What needn't be looked for, so that a hint that is missing costs time only.
+	__u8 none_bound; // no tunnel is bound to this link
+	__u8 none_any; // each tunnel has a local address
 };
