@@ -115,6 +115,9 @@ def stream(pair, address):
         report = json.loads(inside(a, "iperf3", "-c", address, "-t", SECONDS, "-J"))
         received = report["end"]["sum_received"]
         return received["bits_per_second"] / 8, (busy_seconds() - before) / (received["bytes"] / 1e9)
+    except BaseException:
+        server.kill()
+        raise
     finally:
         server.wait(timeout=30)
 

@@ -48,7 +48,7 @@ final class BPFCarrier: Carrier {
 
     func change(_ link: NewLink) throws(CarrierError) -> [Request] {
         var configuration = tun_config(link.parameters, by: link.path)
-        let former = configurations[link.index]
+        let former = current(link.index)
         if let former { configuration.keep(former) }
         let isMoved = former.map { !$0.endpoint.isSame(as: configuration.endpoint) } ?? true
         if isMoved { try claim(link, configuration) }
@@ -57,6 +57,11 @@ final class BPFCarrier: Carrier {
         guard incomplete.remove(link.index) != nil else { return [] }
         attachAgain([link.index])
         return []
+    }
+
+    /// As the map has it now: the programs note there that they learnt something since the last look.
+    private func current(_ index: UInt32) -> tun_config? {
+        ((try? programs.configurations.value(of: index)) ?? nil) ?? configurations[index]
     }
 
     /// Of an `ipip` link that has no route to its remote.
@@ -124,7 +129,7 @@ final class BPFCarrier: Carrier {
     }
 
     func noteUp(_ isUp: Bool, _ index: UInt32) {
-        guard var configuration = configurations[index], configuration.isUp != isUp else { return }
+        guard var configuration = current(index), configuration.isUp != isUp else { return }
         configuration.isUp = isUp
         // Where it fails the next look tries again.
         guard (try? programs.configurations.set(configuration, for: index, .existing)) != nil else { return }

@@ -71,6 +71,8 @@ final class Underlays {
 
     private func tell(_ kinds: EndpointKinds?) throws(BPFError) {
         guard kinds == nil || kinds != self.kinds else { return }
+        // Until each link is told: a write that fails leaves them told of different kinds.
+        self.kinds = nil
         for (link, former) in attached {
             var entry = former
             entry.note(kinds, of: link)
@@ -117,7 +119,9 @@ final class Underlays {
             _ = try outcomes.last?.get()
             attached[link] = entry
         } catch {
+            // The next look tries again.
             _ = try? programs.underlays.remove(link)
+            attached[link] = nil
         }
     }
 

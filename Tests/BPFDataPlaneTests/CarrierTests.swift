@@ -101,13 +101,15 @@ import Tunnels
         let index = UInt32(link.ifindex)
         let programs = try trial.namespace.run { try Takeover(trial.socket).programs() }
         let states = programs.states
+        let seen = try plane.observe(for: [tunnel])
         var learnt = try #require(try programs.configurations.value(of: index))
         learnt.learnt = 1
         try programs.configurations.set(learnt, for: index)
         try states.set(tun_state(path_mtu_expires_ns: .max, path_mtu: 600, next_id: 5), for: index)
 
+        // Learnt since the last look.
         tunnel.definition.ttl = .fixed(9)
-        try apply(plan(for: tunnel, in: plane.observe(for: [tunnel])))
+        try apply(plan(for: tunnel, in: seen))
         #expect(try states.value(of: index)?.path_mtu == 600)
         #expect(try programs.configurations.value(of: index)?.learnt == 1)
         tunnel.definition.remote = IPv4Address(172, 16, 1, 63)

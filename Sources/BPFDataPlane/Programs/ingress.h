@@ -67,14 +67,16 @@ int tunneld_ingress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (skb->vlan_present && skb->vlan_tci & 0xfff)
 		return TC_ACT_UNSPEC;
-	const struct underlay *underlay = bpf_map_lookup_elem(&LAYOUT(underlay), &ifindex);
-	if (!underlay)
+	const struct underlay *found = bpf_map_lookup_elem(&LAYOUT(underlay), &ifindex);
+	if (!found)
 		return TC_ACT_UNSPEC;
-	if (!load_ip(skb, underlay->header_bytes, &ip) || ip.version != 4)
+	// A copy, because an entry that the daemon writes anew may become another link's meanwhile.
+	struct underlay underlay = *found;
+	if (!load_ip(skb, underlay.header_bytes, &ip) || ip.version != 4)
 		return TC_ACT_UNSPEC;
 	if (ip.protocol == IPPROTO_IPIP)
-		return decapsulate(skb, underlay, &ip);
+		return decapsulate(skb, &underlay, &ip);
 	if (ip.protocol == IPPROTO_ICMP)
-		learn_path_mtu(skb, underlay, &ip);
+		learn_path_mtu(skb, &underlay, &ip);
 	return TC_ACT_UNSPEC;
 }
