@@ -62,7 +62,8 @@ struct Way {
         guard let index = route.interface else { return nil }
         return UnderlayPath(
             ifindex: Int32(bitPattern: index), mtu: route.mtu.map { Int($0) } ?? linkMTU,
-            prefixLength: Int(route.prefixLength), source: source)
+            prefixLength: Int(route.prefixLength),
+            isInMain: [Route.mainTable, Route.defaultTable].contains(route.table), source: source)
     }
 }
 
@@ -122,7 +123,7 @@ extension KernelDataPlane {
     /// Packets wait for a carrier that must know; an MTU may follow later.
     private var lookupsInLook: Int { carrier.needsPaths ? 4096 : 128 }
 
-    /// Asks once for each remote, however many tunnels have it.
+    /// Asks once for each way, however many tunnels go it.
     private func ways(for lookups: [PathLookup]) throws(NetlinkError) -> [PathLookup: Way] {
         let lookups = Array(Set(lookups))
         let open = carrier.needsPaths ? lookups.filter { $0.local == nil } : []

@@ -26,6 +26,7 @@ public struct Route: Hashable, Sendable {
     public var other = RawAttributes()
 
     public static var mainTable: UInt32 { RT_TABLE_MAIN.rawValue }
+    public static var defaultTable: UInt32 { RT_TABLE_DEFAULT.rawValue }
     public static var localTable: UInt32 { RT_TABLE_LOCAL.rawValue }
 
     public init(_ destination: IPv4, prefixLength: UInt8, interface: UInt32? = nil) {

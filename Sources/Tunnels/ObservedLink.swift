@@ -96,6 +96,9 @@ extension UnderlayPath {
     public func mtu(inside kind: TunnelKind) -> Int {
         min(max(mtu - kind.overhead, DefinitionLimits.mtu.lowerBound), DefinitionLimits.mtu.upperBound)
     }
+
+    /// Whether packets still go this way when the main table has a route to a prefix around their destination.
+    public func remains(beside prefix: IPv4Prefix) -> Bool { !isInMain || prefixLength > prefix.length }
 }
 
 /// Where a tunnel's outer packets go: the kernel's answer for its remote.
@@ -106,13 +109,16 @@ public struct UnderlayPath: Hashable, Sendable {
     public var mtu: Int
     /// The length of the prefix that matched.
     public var prefixLength: Int
+    /// Whether it is one of the main table's, as the routes of tunnels are, or is looked for after these.
+    public var isInMain: Bool
     /// What the outer packets of a tunnel with no local address come from; nil where the data plane needn't know.
     public var source: IPv4Address?
 
-    public init(ifindex: Int32, mtu: Int, prefixLength: Int, source: IPv4Address? = nil) {
+    public init(ifindex: Int32, mtu: Int, prefixLength: Int, isInMain: Bool = true, source: IPv4Address? = nil) {
         self.ifindex = ifindex
         self.mtu = mtu
         self.prefixLength = prefixLength
+        self.isInMain = isInMain
         self.source = source
     }
 }

@@ -141,6 +141,19 @@ def test_a_rule_about_the_local_address_that_comes_and_goes(both_ends):
     follows(both_ends[0].host, FIRST)
 
 
+def test_a_table_before_the_main_one_keeps_the_way(two_daemons):
+    """Whatever routes a tunnel has, since these are the main table's."""
+    on_a, on_b = two_daemons
+    around = {"routes": [{"to": f"{B}/32"}]}
+    on_a.host.ip(f"route add default via {OTHER_B} dev other0 table 100")
+    on_b.host.ip(f"route add {A}/32 via {OTHER_A} dev other0")
+    assert on_a.post(TUN_A | around).status == 422
+    on_a.host.ip(f"rule add from {A} lookup 100")
+    on_a.create(**TUN_A, **around)
+    on_b.create(**TUN_B)
+    assert ways(on_a.host) == OTHER
+
+
 def test_a_local_address_that_the_host_gets_later(two_daemons):
     on_a, on_b = two_daemons
     on_a.create(**TUN_A | {"local": "172.16.16.99"})
