@@ -185,7 +185,11 @@ def test_five_hundred_changes_are_each_recorded_once_and_handled(daemon):
                 changes.append(random.choice(list(possible.items())))
             # A renaming takes three steps, which one look must see together.
             changes.sort(key=lambda change: change[0] != "rename")
-            host.ip(*[command for _, change in changes for command in change.commands])
+            daemon.process.send_signal(signal.SIGSTOP)
+            try:
+                host.ip(*[command for _, change in changes for command in change.commands])
+            finally:
+                daemon.process.send_signal(signal.SIGCONT)
             changed_at = time.time()
             links = {c.tunnel["id"]: link_of(daemon, c.tunnel["status"]["ifindex"]) for _, c in changes
                      if c.tunnel["drift_policy"] == "alert"}
