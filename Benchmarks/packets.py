@@ -74,9 +74,13 @@ class Host:
         self.process.wait(timeout=30)
 
 
+def names(pair):
+    return f"{pair}-a", f"{pair}-b"
+
+
 def join_hosts(pair):
-    """Two hosts, the pair's name with -a and -b, and a cable."""
-    a, b = f"{pair}-a", f"{pair}-b"
+    """Two hosts and a cable."""
+    a, b = names(pair)
     run("ip", "netns", "add", a)
     run("ip", "netns", "add", b)
     run("ip", "link", "add", "underlay0", "netns", a, "type", "veth", "peer", "name", "underlay0", "netns", b)
@@ -104,7 +108,7 @@ def busy_seconds():
 
 def stream(pair, address):
     """Bytes a second of one TCP stream from A to B, and the CPU seconds that each GByte took."""
-    a, b = f"{pair}-a", f"{pair}-b"
+    a, b = names(pair)
     server = subprocess.Popen(["ip", "netns", "exec", b, "iperf3", "-s", "-1"], stdout=subprocess.DEVNULL)
     try:
         for _ in range(200):
@@ -124,7 +128,7 @@ def stream(pair, address):
 
 def round_trip(pair, address):
     """The median, in microseconds."""
-    lines = inside(f"{pair}-a", "ping", "-c", PINGS, "-i", "0.002", address).splitlines()
+    lines = inside(names(pair)[0], "ping", "-c", PINGS, "-i", "0.002", address).splitlines()
     return 1000 * statistics.median(float(line.split("time=")[1].split()[0]) for line in lines if "time=" in line)
 
 

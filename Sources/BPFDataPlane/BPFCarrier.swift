@@ -129,7 +129,7 @@ final class BPFCarrier: Carrier {
     }
 
     func noteUp(_ isUp: Bool, _ index: UInt32) {
-        guard var configuration = current(index), configuration.isUp != isUp else { return }
+        guard configurations[index]?.isUp != isUp, var configuration = current(index) else { return }
         configuration.isUp = isUp
         // Where it fails the next look tries again.
         guard (try? programs.configurations.set(configuration, for: index, .existing)) != nil else { return }

@@ -60,6 +60,17 @@ extension LoadedMap {
     }
 }
 
+/// A C struct that a map holds: two are the same when the kernel finds no byte that differs.
+protocol MapStruct {}
+
+extension MapStruct where Self: BitwiseCopyable {
+    func isSame(as other: Self) -> Bool { [UInt8](bytesOf: self) == [UInt8](bytesOf: other) }
+}
+
+extension tun_config: MapStruct {}
+extension tun_endpoint: MapStruct {}
+extension underlay: MapStruct {}
+
 extension [UInt8] {
     /// The structs or numbers that lie in it back to back.
     func values<Value: BitwiseCopyable>(of type: Value.Type) -> [Value] {

@@ -37,16 +37,10 @@ extension tun_config {
         set { flags = newValue ? flags | UInt8(TUNNEL_UP) : flags & ~UInt8(TUNNEL_UP) }
     }
 
-    func isSame(as other: tun_config) -> Bool { [UInt8](bytesOf: self) == [UInt8](bytesOf: other) }
-
     /// Whether outer packets go to the same host by the same link. What was learnt of one way's MTU says nothing of another.
     func hasSameWay(as other: tun_config) -> Bool { remote == other.remote && out == other.out }
 
     var endpoint: tun_endpoint { tun_endpoint(local: local, remote: remote, underlay: underlay) }
-}
-
-extension tun_endpoint {
-    func isSame(as other: tun_endpoint) -> Bool { [UInt8](bytesOf: self) == [UInt8](bytesOf: other) }
 }
 
 extension LinkParameters {

@@ -142,32 +142,6 @@ final class Underlays {
     }
 }
 
-/// Which kinds of endpoints there are, so that the program needn't look for others.
-private struct EndpointKinds: Equatable {
-    /// The links that tunnels are bound to.
-    var bound: Set<UInt32> = []
-    /// Whether a tunnel has no local address.
-    var isAnyLocal = false
-
-    init(_ configurations: some Sequence<tun_config>) {
-        for configuration in configurations { insert(configuration.endpoint) }
-    }
-
-    mutating func insert(_ endpoint: tun_endpoint) {
-        if endpoint.underlay != 0 { bound.insert(endpoint.underlay) }
-        if endpoint.local == 0 { isAnyLocal = true }
-    }
-}
-
-extension underlay {
-    fileprivate mutating func note(_ kinds: EndpointKinds?, of link: UInt32) {
-        none_bound = kinds.map { $0.bound.contains(link) ? 0 : 1 } ?? 0
-        none_any = kinds.map { $0.isAnyLocal ? 0 : 1 } ?? 0
-    }
-
-    fileprivate func isSame(as other: underlay) -> Bool { [UInt8](bytesOf: self) == [UInt8](bytesOf: other) }
-}
-
 extension NetlinkSocket.Outcome {
     fileprivate var isWithoutLink: Bool {
         if case .failure(let error) = self { error.code == .noDevice } else { false }

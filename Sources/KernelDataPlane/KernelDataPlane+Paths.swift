@@ -5,7 +5,7 @@ public import Tunnels
 struct PathLookup: Hashable {
     let remote: IPv4Address
     /// nil leaves it to the way, and then the carrier may have to know it.
-    var local: IPv4Address?
+    let local: IPv4Address?
     let mark: UInt32?
     /// The underlay's ifindex; nil for whichever the route names.
     let underlay: UInt32?
@@ -29,16 +29,9 @@ struct PathLookup: Hashable {
 }
 
 extension PathLookup {
-    fileprivate func request(matching: RouteLookup) -> Request {
+    fileprivate func request(from source: IPv4Address?, matching: RouteLookup) -> Request {
         .lookUpRoute(
-            to: IPv4(remote), mark: mark, interface: underlay, source: local.map { IPv4($0) }, matching: matching)
-    }
-
-    /// The same from whatever source.
-    fileprivate var fromAnywhere: PathLookup {
-        var lookup = self
-        lookup.local = nil
-        return lookup
+            to: IPv4(remote), mark: mark, interface: underlay, source: source.map { IPv4($0) }, matching: matching)
     }
 }
 
@@ -63,7 +56,7 @@ struct Way {
         return UnderlayPath(
             ifindex: Int32(bitPattern: index), mtu: route.mtu.map { Int($0) } ?? linkMTU,
             prefixLength: Int(route.prefixLength),
-            isInMain: [Route.mainTable, Route.defaultTable].contains(route.table), source: source)
+            isInMain: route.table == Route.mainTable || route.table == Route.defaultTable, source: source)
     }
 }
 
@@ -153,17 +146,16 @@ extension KernelDataPlane {
 
     /// The answers to look-ups. No way to the remote is no error here: there may be one later.
     private func routes(_ asked: [(lookup: PathLookup, matching: RouteLookup)]) throws(NetlinkError) -> [Route?] {
-        func routes(_ asked: [(lookup: PathLookup, matching: RouteLookup)]) throws(NetlinkError) -> [Route?] {
-            let outcomes = try socket.execute(asked.map { $0.lookup.request(matching: $0.matching) })
-            return outcomes.map { outcome in (try? outcome.get())?.first?.route }
-        }
-        var answers = try routes(asked)
+        var answers = try routes(asked.map { $0.lookup.request(from: $0.lookup.local, matching: $0.matching) })
         // There is no way from an address that isn't the host's, as one that comes later; so from any.
         let strange = asked.indices.filter { asked[$0].lookup.local != nil && answers[$0] == nil }
-        guard !strange.isEmpty else { return answers }
-        let others = try routes(strange.map { (asked[$0].lookup.fromAnywhere, asked[$0].matching) })
+        let others = try routes(strange.map { asked[$0].lookup.request(from: nil, matching: asked[$0].matching) })
         for (position, answer) in zip(strange, others) { answers[position] = answer }
         return answers
+    }
+
+    private func routes(_ requests: [Request]) throws(NetlinkError) -> [Route?] {
+        try socket.execute(requests).map { outcome in (try? outcome.get())?.first?.route }
     }
 
     private func indexes(of names: [String]) throws(NetlinkError) -> [String: UInt32] {

@@ -79,8 +79,8 @@ extension Reconciler {
 
     /// Whether `prefix`, around the remote, takes the outer packets from the way that they have.
     func swallows(_ tunnel: Tunnel, _ prefix: IPv4Prefix, _ path: UnderlayPath?) -> Bool {
-        guard let path, path.ifindex != managed[tunnel.id]?.status.ifindex else { return true }
-        return !path.remains(beside: prefix)
+        guard let path else { return true }
+        return !path.remains(beside: prefix, by: managed[tunnel.id]?.status.ifindex)
     }
 }
 

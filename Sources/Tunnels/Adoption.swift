@@ -161,7 +161,7 @@ extension UnmanagedTunnel {
     /// As a create would be refused: outer packets would go into the tunnel again.
     fileprivate func swallowed(by definition: TunnelDefinition) -> TunnelProblem? {
         guard let prefix = definition.prefixAroundRemote else { return nil }
-        if let path, path.ifindex != link.ifindex, path.remains(beside: prefix) { return nil }
+        if let path, path.remains(beside: prefix, by: link.ifindex) { return nil }
         return .routeSwallowsRemote(prefix, remote: definition.remote)
     }
 }

@@ -97,8 +97,10 @@ extension UnderlayPath {
         min(max(mtu - kind.overhead, DefinitionLimits.mtu.lowerBound), DefinitionLimits.mtu.upperBound)
     }
 
-    /// Whether packets still go this way when the main table has a route to a prefix around their destination.
-    public func remains(beside prefix: IPv4Prefix) -> Bool { !isInMain || prefixLength > prefix.length }
+    /// Whether packets still go this way when the main table has a route by `link` to a prefix around their destination.
+    public func remains(beside prefix: IPv4Prefix, by link: Int32?) -> Bool {
+        ifindex != link && (!isInMain || prefixLength > prefix.length)
+    }
 }
 
 /// Where a tunnel's outer packets go: the kernel's answer for its remote.

@@ -159,8 +159,8 @@ class DataPlane:
         self.tunnels[link] = tunnel
         self.configs[self.index(link),] = (
             socket.inet_aton(tunnel.local), socket.inet_aton(tunnel.remote),
-            socket.inet_aton(tunnel.source or tunnel.local), tunnel.underlay, tunnel.out,
-            tunnel.fwmark, tunnel.path_mtu, tunnel.ttl, tunnel.tos, tunnel.flags, tunnel.learnt,
+            socket.inet_aton(tunnel.source or tunnel.local), tunnel.underlay, tunnel.out, tunnel.fwmark,
+            tunnel.path_mtu, tunnel.ttl, tunnel.tos, tunnel.flags, tunnel.learnt,
         )  # fmt: skip
 
     def count(self, link):

@@ -274,20 +274,21 @@ def test_the_order_of_preference(b, endpoints):
     del b.plane.addresses[(socket.inet_aton(B),)]
 
 
-@pytest.mark.parametrize("place, hints", [((B, 0), (1, 1)), (("0.0.0.0", 0), (1, 0)), ((B, 1), (0, 1))])
-def test_what_needs_no_look_up_is_left_out(b, endpoints, place, hints):
+@pytest.mark.parametrize("local, is_bound, hints", [(B, False, (1, 1)), ("0.0.0.0", False, (1, 0)), (B, True, (0, 1))])
+def test_what_needs_no_look_up_is_left_out(b, endpoints, local, is_bound, hints):
     """The hints (none_bound, none_any) hide nothing of the kinds that there are, and all of the others."""
     link = b.plane.index("underlay0")
     b.plane.addresses[(socket.inet_aton(B),)] = (1,)
-    endpoints(place[0], place[1] and link)
+    endpoints(local, link if is_bound else 0)
+    is_hidden = hints != (1, 1)
     header_bytes, made, *none = b.plane.underlays[link,][0]
     b.plane.underlays[link,] = header_bytes, made, *hints
     assert b.send(ip(A, B, IPIP, INNER)) == ([INNER], [], {})
     b.plane.underlays[link,] = header_bytes, made, 1, 1
-    if place != (B, 0):
+    if is_hidden:
         b.cable.send(ip(A, B, IPIP, INNER), b.mac)
     b.plane.underlays[link,] = header_bytes, made, *none
-    assert b.send() == ([], [ip(A, B, IPIP, INNER)] if place != (B, 0) else [], {})
+    assert b.send() == ([], [ip(A, B, IPIP, INNER)] if is_hidden else [], {})
     del b.plane.addresses[(socket.inet_aton(B),)]
 
 

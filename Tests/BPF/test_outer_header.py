@@ -146,6 +146,15 @@ def test_a_tunnel_without_configuration_sends_nothing(wire):
     assert wire(udp("10.1.2.3", "10.4.5.6", b"after"))[0].endswith(b"after")
 
 
+def test_without_a_state_what_needs_an_id_is_not_sent(wire):
+    plane, index = wire.lab.end_a, wire.lab.end_a.index("tun0")
+    state, before = plane.states[index,][0], plane.count("tun0")
+    del plane.states[index,]
+    assert wire(udp("10.1.2.3", "10.4.5.6", flags=0), flags=UP) == []
+    assert drops(wire, before) == {"tx_failed": 1}
+    plane.states[index,] = state
+
+
 def test_the_mark_chooses_the_route(wire):
     """A table that only the mark leads to has a neighbour of its own for the remote."""
     a, plane = wire.lab.a, wire.lab.end_a

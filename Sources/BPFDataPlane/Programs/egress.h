@@ -20,12 +20,10 @@ static __always_inline int push_outer_header(struct __sk_buff *skb, const struct
 		error = bpf_skb_adjust_room(skb, OUTER_HEADER_BYTES, BPF_ADJ_ROOM_MAC, flags);
 	}
 	// bpf_redirect_neigh wants a link-layer header to take off.
-	if (error || bpf_skb_change_head(skb, ETH_HLEN, 0)) {
-		*failure = &counter->tx_failed;
-		return -1;
-	}
+	if (!error)
+		error = bpf_skb_change_head(skb, ETH_HLEN, 0);
 	void *room = (void *)(long)skb->data + ETH_HLEN;
-	if (room + OUTER_HEADER_BYTES > (void *)(long)skb->data_end) {
+	if (error || room + OUTER_HEADER_BYTES > (void *)(long)skb->data_end) {
 		*failure = &counter->tx_failed;
 		return -1;
 	}
