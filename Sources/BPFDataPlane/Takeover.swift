@@ -10,7 +10,7 @@ struct Takeover {
     let underlays: [UInt32: TrafficFilter]
 
     init(_ socket: NetlinkSocket) throws(NetlinkError) {
-        let links = try socket.qdiscs(kind: Qdisc.clsact).map(\.interface)
+        let links = Array(try socket.filterPlaces())
         let tunnels = links.filter { $0 >= KernelDataPlane.firstIndex }
         let outcomes = try socket.execute(
             tunnels.map { .readFilter(TunnelPrograms.egressPlace(on: $0)) }

@@ -104,13 +104,13 @@ final class Underlays {
 
     private func attach(to link: UInt32) {
         guard let device = (try? socket.execute(.readLink(link)))?.first?.link,
-            let places = try? socket.qdiscs(kind: Qdisc.clsact)
+            let places = try? socket.filterPlaces()
         else { return }
         changes.add(1)
         var entry = attached[link] ?? underlay()
         entry.header_bytes = device.hasMACHeader ? UInt8(ETH_HLEN) : 0
         entry.note(kinds, of: link)
-        if !places.contains(where: { $0.interface == link }) { entry.made_clsact = 1 }
+        if !places.contains(link) { entry.made_clsact = 1 }
         do {
             // The map first: a program that doesn't find its link there lets all pass. Then both in one send, which a
             // kill doesn't part: a place without our filter would be taken for somebody else's.

@@ -4,6 +4,8 @@ internal import CMnl
 /// the place for filters of all that comes in and goes out.
 public struct Qdisc: Hashable, Sendable {
     public static let clsact = "clsact"
+    /// The older place, for filters of what comes in only.
+    public static let ingress = "ingress"
 
     /// Ifindex of the link.
     public var interface: UInt32
@@ -59,22 +61,14 @@ extension Request {
 }
 
 extension NetlinkSocket {
-    /// All qdiscs, or those of one kind.
-    public func qdiscs(kind: String? = nil) throws(NetlinkError) -> [Qdisc] {
-        try qdiscs(kind: kind, into: []) { $0.append($1) }
-    }
-
-    /// Folds all qdiscs, or those of one kind, into a value. The kernel itself answers with those of all links.
-    ///
-    /// - Parameter initial: asked for again when the kernel says that the dump was inconsistent.
-    public func qdiscs<Result>(
-        kind: String? = nil, into initial: @autoclosure () -> Result, _ body: (inout Result, Qdisc) -> Void
-    ) throws(NetlinkError) -> Result {
+    /// The links that have a place for filters of what comes in, of either kind. The kernel itself answers with the
+    /// qdiscs of all links.
+    public func filterPlaces() throws(NetlinkError) -> Set<UInt32> {
         let all = MessageWriter(tcmsg(0, handle: 0, parent: 0, information: 0))
         let request = Request("read the qdiscs", type: RTM_GETQDISC, flags: NLM_F_DUMP, all)
-        return try dump(request, answer: RTM_NEWQDISC, into: initial()) { (result, payload) throws(Malformed) in
+        return try dump(request, answer: RTM_NEWQDISC, into: []) { (links, payload) throws(Malformed) in
             let qdisc = try Qdisc(payload)
-            if kind == nil || qdisc.kind == kind { body(&result, qdisc) }
+            if [Qdisc.clsact, Qdisc.ingress].contains(qdisc.kind) { links.insert(qdisc.interface) }
         }
     }
 }

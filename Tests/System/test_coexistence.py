@@ -100,13 +100,31 @@ def test_filters_that_come_later_stay(both_ends, counter, priority):
     assert host.ping(B, 3) == 3 and counter.seen >= seen + 6
 
 
-def test_a_clsact_of_somebody_else_stays(daemon):
-    daemon.host.tc("qdisc add dev underlay0 clsact")
-    before = daemon.host.kernel.state()
+@pytest.mark.parametrize("place", ["clsact", "ingress"])
+def test_a_place_for_filters_of_somebody_else_stays(both_ends, place):
+    """The older kind too, which many who shape what comes in have."""
+    on_a, _ = both_ends
+    assert on_a.delete("tun_a").status == 204
+    on_a.host.tc(f"qdisc add dev underlay0 {place}")
+    before = on_a.host.kernel.state()
+    on_a.create(**TUN_A)
+    assert on_a.host.ping(INNER_B, 2) == 2
+    on_a.restart()
+    assert metric(on_a, "tunneld_kernel_changes_total") == [0]
+    assert on_a.delete("tun_a").status == 204
+    assert on_a.host.kernel.state() == before
+
+
+def test_what_a_killed_daemon_left_at_an_ingress_qdisc_goes_too(daemon):
+    kernel = daemon.host.kernel
+    daemon.host.tc("qdisc add dev underlay0 ingress")
+    before = kernel.state()
     daemon.create(**TUN_A)
-    daemon.restart()
-    assert daemon.delete("tun_a").status == 204
-    assert daemon.host.kernel.state() == before
+    daemon.kill()
+    daemon.host.ip("link del tun_a")
+    daemon.database.unlink()
+    daemon.start()
+    until(lambda: kernel.state() == before, 1, "the underlay is as it was")
 
 
 @pytest.mark.parametrize("end", ["delete", "delete after kill -9", "delete after a restart", "disable"])

@@ -129,8 +129,8 @@ def kernel_view(kernel):
             routes.setdefault(route.index, set()).add((route.to, route.metric))
     return {
         name: (
-            link.tunnel[2],
-            link.tunnel[1],
+            # Nothing, where the programs don't know a new device yet.
+            *link.tunnel[2:0:-1],
             link.is_up,
             addresses.get(link.index, set()),
             routes.get(link.index, set()),
