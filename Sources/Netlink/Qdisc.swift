@@ -61,14 +61,23 @@ extension Request {
 }
 
 extension NetlinkSocket {
-    /// The links that have a place for filters of what comes in, of either kind. The kernel itself answers with the
-    /// qdiscs of all links.
+    /// The links that have a place for filters of what comes in, of either kind.
     public func filterPlaces() throws(NetlinkError) -> Set<UInt32> {
+        try qdiscs(into: []) { links, qdisc in
+            if [Qdisc.clsact, Qdisc.ingress].contains(qdisc.kind) { links.insert(qdisc.interface) }
+        }
+    }
+
+    /// Folds all qdiscs into a value. The kernel itself answers with those of all links.
+    ///
+    /// - Parameter initial: asked for again when the kernel says that the dump was inconsistent.
+    func qdiscs<Result>(
+        into initial: @autoclosure () -> Result, _ body: (inout Result, Qdisc) -> Void
+    ) throws(NetlinkError) -> Result {
         let all = MessageWriter(tcmsg(0, handle: 0, parent: 0, information: 0))
         let request = Request("read the qdiscs", type: RTM_GETQDISC, flags: NLM_F_DUMP, all)
-        return try dump(request, answer: RTM_NEWQDISC, into: []) { (links, payload) throws(Malformed) in
-            let qdisc = try Qdisc(payload)
-            if [Qdisc.clsact, Qdisc.ingress].contains(qdisc.kind) { links.insert(qdisc.interface) }
+        return try dump(request, answer: RTM_NEWQDISC, into: initial()) { (result, payload) throws(Malformed) in
+            body(&result, try Qdisc(payload))
         }
     }
 }

@@ -105,6 +105,10 @@ import Testing
         #expect(outcomes[0] == .success([]) && outcomes[2] == .success([]) && outcomes[4] == .success([]))
         #expect(outcomes[1].failure?.code == .exists)
         #expect(outcomes[3].failure?.code == .noDevice)
+        let all = try socket.qdiscs(into: [Qdisc]()) { $0.append($1) }
+        let qdiscs = all.filter { $0.kind == Qdisc.clsact }
+        #expect(qdiscs.map(\.interface) == [10])
+        #expect(qdiscs.first?.handle == 0xFFFF_0000 && qdiscs.first?.parent == 0xFFFF_FFF1)
         #expect(try socket.filterPlaces() == [10])
         try socket.execute(.deleteClsact(of: 10))
         #expect(try socket.filterPlaces().isEmpty)
