@@ -29,7 +29,7 @@ typedef void *(*mhd_shim_uri_logger)(void *cls, const char *uri, struct MHD_Conn
 typedef size_t (*mhd_shim_unescaper)(void *cls, struct MHD_Connection *connection, char *text);
 
 struct mhd_shim_options {
-    unsigned int threads;
+    unsigned int threads; /* more than one: a pool of one is no pool */
     size_t memory_per_connection;
     unsigned int connections;
     unsigned int connections_per_ip;
@@ -46,8 +46,6 @@ struct mhd_shim_options {
    libmicrohttpd's, which costs two locks for each request and knows only inactivity: see Connection.swift. */
 static inline struct MHD_Daemon *mhd_shim_start(int listen_fd, void *cls, const struct mhd_shim_options *o) {
     unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    /* A pool of one is no pool: the option wants more than one. */
-    enum MHD_OPTION pool = o->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END;
     return MHD_start_daemon(
         flags, 0, o->accept, cls, o->access, cls,
         MHD_OPTION_EXTERNAL_LOGGER, o->logger, cls,
@@ -59,7 +57,7 @@ static inline struct MHD_Daemon *mhd_shim_start(int listen_fd, void *cls, const 
         MHD_OPTION_NOTIFY_CONNECTION, o->connection, cls,
         MHD_OPTION_URI_LOG_CALLBACK, o->uri, cls,
         MHD_OPTION_UNESCAPE_CALLBACK, o->unescape, cls,
-        pool, o->threads, MHD_OPTION_END);
+        MHD_OPTION_THREAD_POOL_SIZE, o->threads, MHD_OPTION_END);
 }
 
 static inline int mhd_shim_socket(struct MHD_Connection *connection) {

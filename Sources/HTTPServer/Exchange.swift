@@ -159,7 +159,7 @@ final class Exchange {
             case .prepared(let response): return send(.prepared(response))
             case .deferred(let begin):
                 let deferral = try server.addDeferral(connection.descriptor)
-                begin(Responder(deferral))
+                begin(Responder(deferral, mayBlock: server.hasOneConnection))
                 return waitFor(deferral)
             }
         } catch {

@@ -37,8 +37,9 @@ internal import Logging
     }
 
     private static func options(_ limits: Limits, _ address: ListenAddress) -> mhd_shim_options {
-        let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        let threads = if case .unix = address { 1 } else { min(8, cores) }
+        let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        // Two at least: one may be blocked by a handler, see `Responder.mayBlock`.
+        let threads = if case .unix = address { 2 } else { max(2, min(8, cores)) }
         return unsafe mhd_shim_options(
             threads: UInt32(threads), memory_per_connection: limits.memoryPerConnection,
             connections: UInt32(max(limits.connections, threads)),

@@ -5,8 +5,13 @@ internal import Synchronization
 /// gone, do nothing. Dropped without an answer, it answers 500 and logs.
 public final class Responder: Sendable {
     private let deferral: Deferral
+    /// Whether the handler may block its thread until it returns: only the client who is to be answered waits for it.
+    public let mayBlock: Bool
 
-    init(_ deferral: Deferral) { self.deferral = deferral }
+    init(_ deferral: Deferral, mayBlock: Bool) {
+        self.deferral = deferral
+        self.mayBlock = mayBlock
+    }
 
     public func answer(_ response: Response) { deferral.settle(.response(response)) }
 

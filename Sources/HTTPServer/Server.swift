@@ -16,8 +16,8 @@ public struct AccessLogEntry: Sendable {
 
 /// An HTTP/1.1 server on libmicrohttpd: any number of listeners, one router.
 ///
-/// Handlers run on libmicrohttpd's few threads: they must not block. What takes long is answered with
-/// `Answer.deferred`. A server that listens must be stopped with `stop(grace:)`; it is kept alive until then.
+/// Handlers run on libmicrohttpd's few threads: they must not block, but for `Responder.mayBlock`. What takes long is
+/// answered with `Answer.deferred`. A server that listens must be stopped with `stop(grace:)`; it is kept alive until then.
 public final class Server: Sendable {
     /// Runs when the headers have come, before the body is read. `route` is nil where the path or the method
     /// has none. Returns an answer to refuse, and may set the request's `principal`.
@@ -201,6 +201,9 @@ extension Server {
         case .closed: .stopping
         }
     }
+
+    /// Then no other waits for the thread of this one, and the next to come is accepted by another thread.
+    var hasOneConnection: Bool { connections.withLock { $0.count == 1 } }
 
     func opened(_ connection: Connection) {
         accepted.add(1, ordering: .relaxed)

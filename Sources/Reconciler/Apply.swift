@@ -50,7 +50,7 @@ public struct ItemRefusal: Sendable {
 }
 
 extension Reconciler {
-    /// Hands a set to the writer. Returns at once; `completion` is called on the writer's thread.
+    /// Hands a set to the writer. Returns at once; `completion` is called by the writer.
     public nonisolated func apply(
         _ apply: Apply, completion: @escaping @Sendable (Result<ApplyOutcome, WriteRefusal>) -> Void
     ) {

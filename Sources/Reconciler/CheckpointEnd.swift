@@ -12,8 +12,8 @@ public enum CheckpointRefusal: Error, Sendable {
 }
 
 extension Reconciler {
-    /// Confirms or reverts a checkpoint. To end it again as it has ended changes nothing. `completion` is called on the
-    /// writer's thread.
+    /// Confirms or reverts a checkpoint. To end it again as it has ended changes nothing. `completion` is called by
+    /// the writer.
     ///
     /// - Parameter receipt: for the transaction that ends it. Where links couldn't be brought back this is told by a look
     ///   after that; the answer is kept then, and a retry of before finds the checkpoint reverted.

@@ -36,7 +36,7 @@ public final class Directory: Sendable {
         }
     }
 
-    /// Told of each change after it is to be seen, on the writer's thread: the tunnel's newest view, nil for none.
+    /// Told by the writer of each change after it is to be seen: the tunnel's newest view, nil for none.
     typealias Observer = @Sendable (TunnelKey, TunnelView?) -> Void
 
     private let state = Mutex(State())

@@ -93,12 +93,19 @@ final class Inbox: Sendable {
         }
     }
 
-    /// Takes all that wait. The writer must come again until this is empty.
+    /// Takes all that wait. The writer asks `needsWriter` when it has done what it can of it.
     func takeAll() -> [Pending] {
         state.withLock { state in
             defer { state.waiting = [] }
-            if state.waiting.isEmpty { state.isScheduled = false }
             return state.waiting
+        }
+    }
+
+    /// Whether the writer must come again. Where it needn't, the next write wakes it.
+    func needsWriter() -> Bool {
+        state.withLock { state in
+            state.isScheduled = !state.waiting.isEmpty
+            return state.isScheduled
         }
     }
 

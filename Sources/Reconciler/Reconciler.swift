@@ -16,7 +16,7 @@ public actor Reconciler {
     public nonisolated var canReadKernel: Bool { readsKernel.load(ordering: .relaxed) }
 
     nonisolated let readsKernel = Atomic(true)
-    nonisolated let writer = WriterThread()
+    nonisolated let writer = Writer()
     nonisolated let inbox = Inbox()
     nonisolated let limits: Limits
     nonisolated let timing: Timing
@@ -150,21 +150,27 @@ public actor Reconciler {
         for pending in inbox.takeAll() { pending.refuse(.stopping) }
     }
 
-    /// Hands a write to the writer. Returns at once; `completion` is called on the writer's thread.
+    /// Hands a write to the writer. Returns at once; `completion` is called by the writer.
+    ///
+    /// - Parameter mayBlock: for a client alone, whose thread nobody else waits for: the write may be carried out on the
+    ///   calling thread, before this returns, when the writer has nothing else to do.
     public nonisolated func submit(
-        _ write: Write, completion: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void
+        _ write: Write, mayBlock: Bool = false,
+        completion: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void
     ) {
-        submit(.write(PendingWrite(write: write, completion: completion)))
+        submit(.write(PendingWrite(write: write, completion: completion)), mayBlock: mayBlock)
     }
 
     /// Hands in work that the writer does in its turn, with no other in its batch.
     nonisolated func submit(_ work: LoneWork) {
-        submit(.alone(work))
+        submit(.alone(work), mayBlock: false)
     }
 
-    private nonisolated func submit(_ pending: Pending) {
+    private nonisolated func submit(_ pending: Pending, mayBlock: Bool) {
         do throws(WriteRefusal) {
-            if try inbox.add(pending) { wakeWriter() }
+            guard try inbox.add(pending) else { return }
+            if mayBlock, writer.runHere({ self.assumeIsolated { $0.carryOutWaiting(isAlone: true) } }) { return }
+            wakeWriter()
         } catch {
             pending.refuse(error)
         }
@@ -179,20 +185,20 @@ public actor Reconciler {
         onWriter { $0.carryOutWaiting() }
     }
 
-    /// Runs `work` on the writer's thread, in order with everything else there.
+    /// Has the writer do `work`, in order with everything else there.
     nonisolated func onWriter(_ work: @escaping @Sendable (isolated Reconciler) -> Void) {
         writer.async { self.assumeIsolated(work) }
     }
 
     /// One batch at a time, so that a look can come between two.
-    private func carryOutWaiting() {
-        if pace.expected > 1 { inbox.wait(for: pace.expected, pause: pace.pause) }
+    ///
+    /// - Parameter isAlone: whether there is one client, so that no other is waited for.
+    private func carryOutWaiting(isAlone: Bool = false) {
+        if !isAlone, pace.expected > 1 { inbox.wait(for: pace.expected, pause: pace.pause) }
         let waiting = inbox.takeAll()
+        defer { if inbox.needsWriter() { wakeWriter() } }
         guard !waiting.isEmpty else { return }
-        defer {
-            hasWritten = true
-            wakeWriter()
-        }
+        defer { hasWritten = true }
         if case .alone(let work)? = waiting.first {
             inbox.putBack(waiting.dropFirst())
             return work.run(self)

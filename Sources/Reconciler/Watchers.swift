@@ -49,7 +49,7 @@ public final class Watchers: Sendable {
 
     /// Calls `completion` once, when `isReached` accepts a view that was published, or the present one, or time is up.
     ///
-    /// - Parameter isReached: called on the writer's thread: quick.
+    /// - Parameter isReached: called by the writer: quick.
     /// - Returns: for `cancel`.
     @discardableResult
     public func wait(
@@ -86,7 +86,7 @@ public final class Watchers: Sendable {
 
     public var count: Int { state.withLock { $0.watchers.count } }
 
-    /// On the writer's thread, in order.
+    /// Called by the writer, in order.
     private func changed(_ key: TunnelKey, _ view: TunnelView?) {
         let reached = state.withLock { state in
             (state.byKey[key] ?? []).filter { state.watchers[$0]?.isReached(view) ?? false }

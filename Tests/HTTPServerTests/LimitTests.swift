@@ -271,7 +271,7 @@ import Testing
     }
 
     @Test func connectionsBeyondTheLimitWaitForOneToClose() throws {
-        // On one thread, since libmicrohttpd shares the limit out among its threads.
+        // One for each thread: libmicrohttpd shares the limit out among them.
         var limits = Limits()
         limits.connections = 2
         let server = try Server(router: Router([hello]), limits: limits, logger: silent)

@@ -1,5 +1,6 @@
 import Dispatch
 import ModelHost
+import Synchronization
 import Testing
 import Tunnels
 
@@ -119,10 +120,23 @@ import Tunnels
     @Test func whoWaitsWhenTheDaemonStopsIsAnswered() async throws {
         let daemon = try await Daemon()
         let reconciler = daemon.reconciler
-        // Stops on the writer's queue, in front of the writes that wait there.
+        // Stops as the writer's work, in front of the writes that wait there.
         reconciler.writer.async { reconciler.assumeIsolated { $0.stop() } }
         let answers = await daemon.together(try (1...10).map { .create(try definition($0)) })
         #expect(answers.allSatisfy { $0.word == "stopping" })
+        try daemon.expectAgreement()
+    }
+
+    @Test func whoMayBlockIsAnsweredBeforeTheCallReturns() async throws {
+        let daemon = try await Daemon()
+        while !daemon.reconciler.writer.runHere({}) { await daemon.drain() }
+        for number in 1...50 {
+            let answer = Mutex<Daemon.Answer?>(nil)
+            let write = Write(.create(try definition(number)), author: "test")
+            daemon.reconciler.submit(write, mayBlock: true) { result in answer.withLock { $0 = result } }
+            #expect(answer.withLock { $0?.word } == "created")
+        }
+        #expect(daemon.plane.applied.map(\.count) == Array(repeating: 1, count: 50))
         try daemon.expectAgreement()
     }
 
@@ -170,7 +184,8 @@ import Tunnels
                     case 3: .modify(.name(wanted.name)) { _ in wanted }
                     default: .delete(.name(wanted.name))
                     }
-                let answer = await daemon.write(change, isAsynchronous: generator.once(in: 4))
+                let answer = await daemon.write(
+                    change, isAsynchronous: generator.once(in: 4), mayBlock: generator.once(in: 2))
                 words[answer.word.prefix { $0 != ":" && $0 != " " }.description, default: 0] += 1
                 // A write that was answered is in what is read next, unless a later one took its place.
                 if case .success(.created(let view)) = answer,

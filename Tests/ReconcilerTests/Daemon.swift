@@ -44,15 +44,17 @@ struct Daemon {
 
     @discardableResult
     func write(
-        _ change: Write.Change, if precondition: Write.Precondition? = nil, isAsynchronous: Bool = false
+        _ change: Write.Change, if precondition: Write.Precondition? = nil, isAsynchronous: Bool = false,
+        mayBlock: Bool = false
     ) async -> Answer {
         await submit(
-            Write(change, precondition: precondition, author: "test", isAsynchronous: isAsynchronous))
+            Write(change, precondition: precondition, author: "test", isAsynchronous: isAsynchronous),
+            mayBlock: mayBlock)
     }
 
-    func submit(_ write: Write) async -> Answer {
+    func submit(_ write: Write, mayBlock: Bool = false) async -> Answer {
         await withCheckedContinuation { continuation in
-            reconciler.submit(write) { continuation.resume(returning: $0) }
+            reconciler.submit(write, mayBlock: mayBlock) { continuation.resume(returning: $0) }
         }
     }
 

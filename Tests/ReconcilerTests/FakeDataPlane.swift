@@ -11,7 +11,7 @@ final class FakeDataPlane: DataPlane, CounterSource {
         /// What the kernel won't hand over.
         var refuseHandover: @Sendable (Handover) -> TunnelProblem? = { _ in nil }
         var handedOver: [Handover] = []
-        /// Called after each apply, on the writer's thread.
+        /// Called by the writer after each apply.
         var afterApply: @Sendable () -> Void = {}
         /// The kernel can't be read.
         var unreadable: TunnelProblem?

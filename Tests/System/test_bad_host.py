@@ -137,13 +137,17 @@ def test_a_second_daemon_with_another_database(daemon, prepared):
     assert daemon.host.kernel.links()["tun_a"].index == link
 
 
-def test_a_database_that_somebody_else_writes(daemon):
-    """Reads go on, writes wait; for too long, and they are refused and nothing is in the kernel."""
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_a_database_that_somebody_else_writes(daemon, is_alone):
+    """Reads go on, writes wait; for too long, and they are refused and nothing is in the kernel. A client that is alone
+    is waited for by the thread that reads its requests: others come to another."""
     before = daemon.host.kernel.state()
     with closing(
         sqlite3.connect(daemon.database, isolation_level=None)
     ) as other, ThreadPoolExecutor() as pool:
         other.execute("BEGIN IMMEDIATE")
+        if is_alone:
+            daemon.close()
         write = pool.submit(Client.post, daemon.client(), TUNNEL)
         until(lambda: metric(daemon, "tunneld_http_deferred_answers") == [1], 5, "the write waits")
         begin = time.monotonic()
