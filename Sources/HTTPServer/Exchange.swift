@@ -170,7 +170,7 @@ final class Exchange {
     private func send(_ outcome: Outcome) -> MHD_Result {
         stage = .answered
         switch outcome {
-        case .prepared(let prepared) where !isLast:
+        case .prepared(let prepared) where !isLast && !server.isClosing:
             guard connection.move(from: .answering, to: .sending) else { return .NO }
             return unsafe queue(prepared.status, prepared.handle, prepared.byteCount)
         case .prepared(let prepared): return send(prepared.response)
@@ -190,6 +190,11 @@ final class Exchange {
                 body.closed()
                 response = server.response(to: error, nil)
             }
+        }
+        // The handler blocked for longer than the server waits: libmicrohttpd sends nothing more.
+        if server.isClosing {
+            if connection.move(from: .answering, to: .cut) { connection.sendLast(response) }
+            return .NO
         }
         let made = unsafe response.makeHandle(closing: isLast, stream: reader)
         if unsafe made == nil {

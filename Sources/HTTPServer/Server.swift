@@ -43,6 +43,8 @@ public final class Server: Sendable {
     /// What bodies hold beyond `Limits.bodyBytes` each.
     private let largeBodies = Atomic<Int>(0)
     private let stopping = Atomic(false)
+    /// Set when the listeners are stopped.
+    private let closing = Atomic(false)
     private let connections = Mutex<[UInt64: Connection]>([:])
     private let listeners = Mutex<[Listener]>([])
     /// Bound, and not served yet.
@@ -122,6 +124,7 @@ public final class Server: Sendable {
         for deferral in deferrals.close() { deferral.settle(.failure(HTTPError.stopping)) }
         for stream in streams.all { stream.abort() }
         waitUntilIdle(.seconds(1))
+        closing.store(true, ordering: .relaxed)
         for listener in listeners { listener.stop() }
         watch.stop()
         self.listeners.withLock { $0 = [] }
@@ -141,6 +144,7 @@ public final class Server: Sendable {
 
 extension Server {
     var isStopping: Bool { stopping.load(ordering: .relaxed) }
+    var isClosing: Bool { closing.load(ordering: .relaxed) }
 
     /// Tells a waiting `stop` that a request is done.
     func noteCompletion() {

@@ -42,6 +42,24 @@ import Testing
         }
     }
 
+    /// The handler takes longer than the server waits for it.
+    @Test func whoWaitsWhenTheServerStopsIsAnswered() throws {
+        let server = try Server(router: Router([blocking]), logger: silent)
+        let address = try server.listen(on: ListenAddress("127.0.0.1:0"))
+        let client = try RawClient(address)
+        client.send("GET /blocking HTTP/1.1\r\nHost: t\r\n\r\n")
+        #expect(try allowed.next())
+        let opener = Thread { [gate] in
+            // Longer than the grace and the second that the server waits after it.
+            _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 2)
+            gate.signal()
+        }
+        server.stop(grace: .milliseconds(50))
+        opener.join()
+        #expect(try client.answer().status == 503)
+        #expect(try client.isClosedWithoutMore())
+    }
+
     @Test func withTwoConnectionsNoneMay() throws {
         try withServer([blocking, hello]) { _, address in
             let clients = try (0..<2).map { _ in try RawClient(address) }

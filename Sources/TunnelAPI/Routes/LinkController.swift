@@ -49,7 +49,7 @@ struct LinkController: Sendable {
             let respond: @Sendable (WriteOutcome) -> Response = { Response($0, isAsynchronous: false) }
             let write = Write(.adopt(wish), author: request.author, receipt: attempt?.receipt(respond))
             return .deferred { responder in
-                reconciler.submit(write) { responder.answer($0, attempt, respond) }
+                reconciler.submit(write, mayBlock: responder.mayBlock) { responder.answer($0, attempt, respond) }
             }
         }
     }

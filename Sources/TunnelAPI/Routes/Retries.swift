@@ -28,8 +28,7 @@ final class Retries: Sendable {
         guard let text = try request.idempotencyKey() else { return try perform(nil) }
         let key = Key(actor: request.author, key: text)
         return .deferred { responder in
-            // Not on the server's thread: there is a digest to be made, of megabytes maybe.
-            self.queue.async {
+            let work: @Sendable () -> Void = {
                 do {
                     let attempt = try self.begin(key, request.digest)
                     try self.carryOut(attempt, for: key, responder, perform)
@@ -37,6 +36,8 @@ final class Retries: Sendable {
                     responder.fail(error)
                 }
             }
+            // There is a digest to be made, of megabytes maybe.
+            if responder.mayBlock { work() } else { self.queue.async(execute: work) }
         }
     }
 

@@ -146,9 +146,7 @@ struct TunnelController: Sendable {
         to write: Write, _ attempt: Attempt?, _ respond: @escaping @Sendable (WriteOutcome) -> Response
     ) -> Answer {
         .deferred { [reconciler] responder in
-            // An attempt is made on a queue that others wait for.
-            let mayBlock = attempt == nil && responder.mayBlock
-            reconciler.submit(write, mayBlock: mayBlock) { responder.answer($0, attempt, respond) }
+            reconciler.submit(write, mayBlock: responder.mayBlock) { responder.answer($0, attempt, respond) }
         }
     }
 
