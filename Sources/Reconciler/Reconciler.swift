@@ -56,6 +56,8 @@ public actor Reconciler {
     var batchTime = Timestamp(milliseconds: 0)
     /// The id of the tunnel that this batch made last; the next one's follows it.
     var latestID: TunnelID?
+    /// For ids.
+    var random = RandomPool()
     /// What is to be published together; nil where each is by itself.
     private var publication: Publication?
     /// Until it is confirmed or reverted, nothing else is written.

@@ -32,7 +32,7 @@ struct KernelRefusal: Error {}
 extension Reconciler {
     /// How many of the writes, from the front, touch different tunnels: these can share a transaction.
     func independentCount(of waiting: [PendingWrite]) -> Int {
-        var touched: Set<String> = []
+        var touched: Set<TunnelKey> = []
         for (position, pending) in waiting.prefix(limits.writesInBatch).enumerated() {
             let key: TunnelKey
             switch pending.write.change {
@@ -41,8 +41,8 @@ extension Reconciler {
             case .modify, .adopt, .unmanage: return max(position, 1)
             case .delete(let deleted): key = deleted
             }
-            let name = directory.view(key)?.tunnel.name.text ?? "\(key)"
-            if !touched.insert(name).inserted { return position }
+            let name = directory.view(key).map { TunnelKey.name($0.tunnel.name) }
+            if !touched.insert(name ?? key).inserted { return position }
         }
         return min(waiting.count, limits.writesInBatch)
     }

@@ -155,8 +155,7 @@ extension Reconciler {
     func creation(of definition: TunnelDefinition, room: Int) throws(WriteRefusal) -> WriteStep {
         guard room > 0 else { throw .tooManyTunnels(limit: limits.tunnels) }
         let now = batchTime
-        var generator = SystemRandomNumberGenerator()
-        let id = latestID?.successor ?? TunnelID(at: now, using: &generator)
+        let id = latestID?.successor ?? TunnelID(at: now, using: &random)
         latestID = id
         let tunnel = Tunnel(id: id, definition: definition, revision: 1, createdAt: now, updatedAt: now)
         try refuseSwallowing(tunnel)
