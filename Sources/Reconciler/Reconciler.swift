@@ -152,10 +152,10 @@ public actor Reconciler {
         for pending in inbox.takeAll() { pending.refuse(.stopping) }
     }
 
-    /// Hands a write to the writer. Returns at once; `completion` is called by the writer.
+    /// Hands a write to the writer. Returns at once, unless it may block; `completion` is called by the writer.
     ///
-    /// - Parameter mayBlock: for a client alone, whose thread nobody else waits for: the write may be carried out on the
-    ///   calling thread, before this returns, when the writer has nothing else to do.
+    /// - Parameter mayBlock: for a client alone, whose thread nobody else waits for: that thread carries the write out before
+    ///   this returns, when the writer has nothing else to do.
     public nonisolated func submit(
         _ write: Write, mayBlock: Bool = false,
         completion: @escaping @Sendable (Result<WriteOutcome, WriteRefusal>) -> Void

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from host import until
@@ -198,6 +198,15 @@ class Daemon(Client):
 
     def kill(self):
         return self.end(signal.SIGKILL)
+
+    @contextmanager
+    def paused(self):
+        """Sees what happens meanwhile all at once, as one that was busy does."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def restart(self):
         assert self.stop() == 0, self.tail()

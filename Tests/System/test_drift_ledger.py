@@ -1,7 +1,6 @@
 """Each change that somebody else makes is in the ledger once, and handled as the tunnel's policy has it."""
 
 import random
-import signal
 import subprocess
 import time
 from contextlib import closing
@@ -185,11 +184,8 @@ def test_five_hundred_changes_are_each_recorded_once_and_handled(daemon):
                 changes.append(random.choice(list(possible.items())))
             # A renaming takes three steps, which one look must see together.
             changes.sort(key=lambda change: change[0] != "rename")
-            daemon.process.send_signal(signal.SIGSTOP)
-            try:
+            with daemon.paused():
                 host.ip(*[command for _, change in changes for command in change.commands])
-            finally:
-                daemon.process.send_signal(signal.SIGCONT)
             changed_at = time.time()
             links = {c.tunnel["id"]: link_of(daemon, c.tunnel["status"]["ifindex"]) for _, c in changes
                      if c.tunnel["drift_policy"] == "alert"}
@@ -273,13 +269,10 @@ def test_an_overflow_within_ten_thousand_events_is_survived(daemon):
     made = {policy: daemon.create(name=policy, remote=f"172.21.1.{number}", mtu=1400, drift_policy=policy)
             for number, policy in enumerate(POLICIES, 1)}
     before = metric(daemon, "tunneld_monitor_overflows_total")[0]
-    daemon.process.send_signal(signal.SIGSTOP)
-    try:
+    with daemon.paused():
         storm = [f"link set somebody0 mtu {1280 + number % 100}" for number in range(10_000)]
         changes = [f"link set {policy} mtu 1300" for policy in POLICIES]
         daemon.host.ip(*storm[:5000], *changes, *storm[5000:])
-    finally:
-        daemon.process.send_signal(signal.SIGCONT)
     went_on = time.monotonic()
     for policy, outcome in (("enforce", "repaired"), ("alert", None), ("adopt", "adopted")):
         id = made[policy]["id"]
